@@ -1,0 +1,23 @@
+//! What tests look at a server with.
+//!
+//! ```text
+//! Authority ──► Issued (certificate, key) ──► server
+//!     └───────► ClientConfig ──► TlsConnection ──► Answer
+//! ```
+//!
+//! It blocks and panics: it is made for tests, where both are what one wants.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc
+)]
+
+pub mod certificates;
+pub mod client;
+pub mod patience;
+
+pub use certificates::{Authority, Issued};
+pub use client::{Answer, Connection, TlsConnection};
+pub use patience::{PATIENCE, wait_for, wait_within};

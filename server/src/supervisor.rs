@@ -1,0 +1,387 @@
+//! The supervisor: nova's `ProcessLauncher`, as one loop over everything that can happen.
+
+pub mod accept;
+pub mod balance;
+mod child;
+mod event;
+mod plan;
+mod reload;
+mod restarts;
+mod service;
+mod stopping;
+mod takeover;
+mod view;
+
+use std::future;
+use std::io;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use kilonova_config::status::{PodStatus, Reload as LastReload};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::message::{FromWorker, ToWorker};
+use crate::{admin, app, log};
+use accept::{Accepting, Command, WorkerId};
+use child::Farewell;
+pub use event::Event;
+use event::Signal;
+pub use plan::{Plan, PlanError, Source};
+use reload::{Reload, Stamps};
+use service::Service;
+use stopping::{Next, Stage, Stopping};
+use view::Outcome;
+pub use view::View;
+
+/// Serves until told to stop.
+pub fn run(source: Source) -> io::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let (events, inbox) = unbounded_channel();
+        event::watch_signals(&events)?;
+        let plan = match source.plan() {
+            Ok(plan) => plan,
+            Err(error) => {
+                let log = log::start(&kilonova_config::Logging::default());
+                tracing::error!("{error}");
+                drop(log);
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        let log = log::start(&plan.config.logging);
+        let outcome = match Supervisor::start(source, plan, events, inbox) {
+            Ok(supervisor) => supervisor.supervise().await,
+            Err(error) => Err(error),
+        };
+        let outcome = outcome.unwrap_or_else(|error| {
+            tracing::error!("{error}");
+            Outcome::Failed
+        });
+        drop(log);
+        Ok(outcome.into())
+    })
+}
+
+struct Supervisor {
+    source: Source,
+    plan: Plan,
+    services: Vec<Service>,
+    accepting: Accepting,
+    events: UnboundedSender<Event>,
+    inbox: UnboundedReceiver<Event>,
+    next_worker: WorkerId,
+    started: bool,
+    stopping: Option<Stopping>,
+    stamps: Stamps,
+    revision: u64,
+    reload: Option<Reload>,
+    last_reload: Option<LastReload>,
+    reloads: (u64, u64),
+    needs_restart: bool,
+    gave_up: bool,
+}
+
+impl Supervisor {
+    /// nova.cmd.api.main: each enabled API in order; one that does not exist is skipped as long as another is there.
+    /// Whatever can fail is tried before the first worker.
+    fn start(
+        source: Source,
+        plan: Plan,
+        events: UnboundedSender<Event>,
+        inbox: UnboundedReceiver<Event>,
+    ) -> io::Result<Self> {
+        for setting in &plan.ignored {
+            tracing::warn!(
+                "configuration: {setting} is not known to this release and has no effect"
+            );
+        }
+        let mut services = Vec::new();
+        for wanted in &plan.services {
+            if app::load(&wanted.api.name).is_none() {
+                tracing::warn!(
+                    "Could not load paste app '{}'. ``enabled_apis`` includes bad values. Fix to remove this warning.",
+                    wanted.api.name
+                );
+                continue;
+            }
+            services.push(Service::bind(services.len(), wanted.clone())?);
+        }
+        if services.is_empty() {
+            return Err(io::Error::other(
+                "No APIs were started. Check the enabled_apis config option.",
+            ));
+        }
+        let admin = admin::bind(&plan.config.admin)?;
+        tokio::spawn(admin::serve(admin, events.clone()));
+        let accepting = Accepting::start(services.len(), events.clone())?;
+        let mut supervisor = Self {
+            stamps: Stamps::of(&source.files(&plan.config)),
+            source,
+            plan,
+            services,
+            accepting,
+            events,
+            inbox,
+            next_worker: 0,
+            started: false,
+            stopping: None,
+            revision: 0,
+            reload: None,
+            last_reload: None,
+            reloads: (0, 0),
+            needs_restart: false,
+            gave_up: false,
+        };
+        supervisor.warn_of_dates();
+        for service in &supervisor.services {
+            tracing::info!("Starting {} workers", service.desired());
+        }
+        supervisor.keep_up();
+        Ok(supervisor)
+    }
+
+    async fn supervise(mut self) -> io::Result<Outcome> {
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let event = tokio::select! {
+                event = self.inbox.recv() => event,
+                _ = seconds.tick() => Some(Event::Tick),
+                () = next_stage(self.stopping.as_ref()) => None,
+            };
+            match event {
+                Some(Event::Signal(signal)) => {
+                    if let Some(outcome) = self.obey(signal) {
+                        return Ok(outcome);
+                    }
+                }
+                Some(Event::Said(worker, message)) => self.hear(worker, message)?,
+                Some(Event::Exited {
+                    worker,
+                    status,
+                    last_line,
+                }) => {
+                    if let Some(service) = self
+                        .services
+                        .iter_mut()
+                        .find(|service| service.workers.contains_key(&worker))
+                    {
+                        service.worker_exited(worker, status, last_line, &self.accepting);
+                    }
+                    if let Some(reload) = &mut self.reload {
+                        let step = reload.gone(worker);
+                        self.take(step);
+                    }
+                    self.keep_up();
+                }
+                Some(Event::Start(api)) => self.start_worker(api)?,
+                Some(Event::Drained) => self.finish(),
+                Some(Event::Tick) => self.tick(),
+                Some(Event::Ask(answer)) => {
+                    let _ = answer.send(self.view());
+                }
+                None => {}
+            }
+            if let Some(outcome) = self.stop_further() {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    fn obey(&mut self, signal: Signal) -> Option<Outcome> {
+        match signal {
+            Signal::Interrupt => {
+                tracing::info!("Caught SIGINT signal, instantaneous exiting");
+                Some(Outcome::Failed)
+            }
+            Signal::Terminate if self.stopping.is_some() || !self.started => {
+                tracing::info!("Caught SIGTERM signal, instantaneous exiting");
+                Some(Outcome::Terminated)
+            }
+            Signal::Terminate => {
+                tracing::info!("Caught SIGTERM, stopping children");
+                let farewell = Farewell::of(&self.plan.config);
+                self.stopping = Some(Stopping::begin(farewell, Instant::now()));
+                self.tell_all(&ToWorker::LameDuck);
+                None
+            }
+            Signal::Hangup => {
+                tracing::info!("Caught SIGHUP, reading the configuration again");
+                self.read_again();
+                None
+            }
+        }
+    }
+
+    fn hear(&mut self, worker: WorkerId, message: FromWorker) -> io::Result<()> {
+        let Some(service) = self
+            .services
+            .iter_mut()
+            .find(|service| service.workers.contains_key(&worker))
+        else {
+            return Ok(());
+        };
+        match message {
+            FromWorker::Ready => {
+                service.worker_ready(worker, &self.accepting)?;
+                if self.stopping.is_some() {
+                    service.tell_all(&ToWorker::LameDuck);
+                }
+                if !self.started && self.services.iter().all(|service| service.started) {
+                    self.started = true;
+                    tracing::info!("All APIs are served");
+                }
+            }
+            FromWorker::Pong { number, counters } => {
+                if let Some(child) = service.workers.get_mut(&worker) {
+                    child.pong(number, *counters);
+                }
+            }
+            FromWorker::Finished {
+                counters,
+                abandoned,
+            } => {
+                if abandoned > 0 {
+                    tracing::warn!(
+                        "{}: {abandoned} connections were given up",
+                        service.plan.api.name
+                    );
+                    self.gave_up = true;
+                }
+                if let Some(child) = service.workers.get_mut(&worker) {
+                    child.counters = *counters;
+                }
+            }
+            FromWorker::Prepared { revision, error } => {
+                if let Some(reload) = &mut self.reload {
+                    let step = reload.prepared(worker, revision, error);
+                    self.take(step);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) {
+        for service in &mut self.services {
+            service.beat(&self.accepting);
+        }
+        if let Some(reload) = &mut self.reload {
+            let step = reload.tick();
+            self.take(step);
+        }
+        let stamps = Stamps::of(&self.source.files(&self.plan.config));
+        if stamps != self.stamps && self.stopping.is_none() {
+            self.read_again();
+        }
+    }
+
+    fn start_worker(&mut self, api: usize) -> io::Result<()> {
+        if self.replaces()
+            && let Some(service) = self.services.get_mut(api)
+        {
+            self.next_worker += 1;
+            service.start_due(self.next_worker, &self.events)?;
+        }
+        Ok(())
+    }
+
+    /// Until the workers are told to finish, a dead one is still missed.
+    fn replaces(&self) -> bool {
+        self.stopping
+            .as_ref()
+            .is_none_or(|stopping| stopping.stage != Stage::Finishing)
+    }
+
+    fn keep_up(&mut self) {
+        if self.replaces() {
+            let farewell = Farewell::of(&self.plan.config);
+            for service in &mut self.services {
+                service.keep_up(farewell, &self.accepting, &self.events);
+            }
+        }
+    }
+
+    fn stop_further(&mut self) -> Option<Outcome> {
+        let stopping = self.stopping.as_mut()?;
+        let due = stopping.due(Instant::now());
+        let finished = stopping.stage == Stage::Finishing
+            && self
+                .services
+                .iter()
+                .all(|service| service.workers.is_empty());
+        match due {
+            // The last worker and this clock may reach the deadline in either order.
+            Next::GiveUp => Some(give_up()),
+            _ if finished && self.gave_up => Some(give_up()),
+            _ if finished => {
+                tracing::info!("WSGI server has stopped.");
+                Some(Outcome::Drained)
+            }
+            Next::Close => {
+                tracing::info!("Stopping WSGI server.");
+                self.accepting.tell(Command::Close);
+                None
+            }
+            Next::Wait => None,
+        }
+    }
+
+    /// The sockets are closed: the workers finish what they have.
+    fn finish(&mut self) {
+        let Some(stopping) = &mut self.stopping else {
+            return;
+        };
+        stopping.stage = Stage::Finishing;
+        let finish = stopping.rest(Instant::now()).finish();
+        let children: usize = self
+            .services
+            .iter()
+            .map(|service| service.workers.len())
+            .sum();
+        tracing::info!("Waiting on {children} children to exit");
+        self.tell_all(&finish);
+        for service in &mut self.services {
+            service.retire_all();
+        }
+    }
+
+    fn tell_all(&self, message: &ToWorker) {
+        for service in &self.services {
+            service.tell_all(message);
+        }
+    }
+
+    fn view(&self) -> View {
+        let stopping = self.stopping.is_some();
+        View {
+            status: PodStatus {
+                version: crate::VERSION.to_owned(),
+                state: view::pod_state(self.started, stopping),
+                apis: self.services.iter().map(view::api_status).collect(),
+                ignored_settings: self.plan.ignored.clone(),
+                needs_restart: self.needs_restart,
+                last_reload: self.last_reload.clone(),
+            },
+            started: self.started,
+            ready: self.started && !stopping && self.services.iter().all(Service::ready),
+            counters: self.services.iter().map(Service::totals).collect(),
+            reloads: self.reloads,
+        }
+    }
+}
+
+fn give_up() -> Outcome {
+    tracing::error!("Graceful shutdown timeout exceeded, instantaneous exiting");
+    Outcome::Failed
+}
+
+async fn next_stage(stopping: Option<&Stopping>) {
+    match stopping.and_then(|stopping| stopping.wait(Instant::now())) {
+        Some(wait) => sleep(wait).await,
+        None => future::pending().await,
+    }
+}

@@ -1,0 +1,315 @@
+//! The accepting thread: takes connections and hands each to the least loaded worker.
+//!
+//! A connection belongs to the supervisor until the worker acknowledges it, which it does before its first read: a
+//! worker that dies earlier has read nothing, and the connection goes to another one.
+
+mod gate;
+mod handed;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, epoll, eventfd};
+use socket2::Socket;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::channel::Channel;
+use crate::supervisor::event::Event;
+use gate::Gate;
+use handed::Handed;
+
+/// Names a worker for as long as the supervisor lives.
+pub type WorkerId = u32;
+
+/// `[wsgi] default_pool_size`: the most connections one worker holds.
+pub const MOST_CONNECTIONS: u64 = 1000;
+
+/// Told to the thread.
+#[derive(Debug)]
+pub enum Command {
+    /// An API's socket listens now: accept from it.
+    Listen {
+        /// Which API.
+        api: usize,
+        /// Its listening socket.
+        listener: Socket,
+    },
+    /// A worker is ready for connections.
+    Worker {
+        /// Which API it serves.
+        api: usize,
+        /// Which worker.
+        worker: WorkerId,
+        /// The supervisor's end of its channel for connections.
+        channel: Channel,
+    },
+    /// A worker is to finish what it has.
+    Retire(WorkerId),
+    /// A worker has gone quiet, or is heard again.
+    Silent(WorkerId, bool),
+    /// A worker has died.
+    Gone(WorkerId),
+    /// An API's workers do not stay alive: close its new connections at once. Or they do again.
+    Failing(usize, bool),
+    /// Hand over what is still in the backlogs, then close the listening sockets.
+    Close,
+}
+
+/// The way to speak to the thread.
+#[derive(Debug)]
+pub struct Accepting {
+    commands: Sender<Command>,
+    wake: Arc<OwnedFd>,
+}
+
+impl Accepting {
+    /// Starts the thread for `apis` APIs.
+    pub fn start(apis: usize, events: UnboundedSender<Event>) -> io::Result<Self> {
+        let (commands, inbox) = channel();
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(
+            &poll,
+            &wake,
+            epoll::EventData::new_u64(WAKE),
+            epoll::EventFlags::IN,
+        )?;
+        let mut accept = Accept {
+            poll,
+            wake: Arc::clone(&wake),
+            inbox,
+            events,
+            gates: (0..apis).map(|_| Gate::default()).collect(),
+            workers: BTreeMap::new(),
+            closing: false,
+        };
+        thread::Builder::new()
+            .name("accept".to_owned())
+            .spawn(move || accept.run())?;
+        Ok(Self { commands, wake })
+    }
+
+    /// Tells the thread something.
+    pub fn tell(&self, command: Command) {
+        // The thread ends only with the process; a full event counter already wakes it.
+        let _ = self.commands.send(command);
+        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+const WAKE: u64 = 0;
+const WORKERS: u64 = 1 << 32;
+
+/// How long a gate rests after the system refused a connection for want of memory or descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+struct Accept {
+    poll: OwnedFd,
+    wake: Arc<OwnedFd>,
+    inbox: Receiver<Command>,
+    events: UnboundedSender<Event>,
+    gates: Vec<Gate>,
+    workers: BTreeMap<WorkerId, Handed>,
+    closing: bool,
+}
+
+impl Accept {
+    fn run(&mut self) {
+        let mut ready = Vec::with_capacity(64);
+        loop {
+            self.set_interest();
+            let resting = self.gates.iter().any(|gate| gate.resting);
+            let timeout = resting.then(|| rustix::time::Timespec {
+                tv_sec: 0,
+                tv_nsec: REST.subsec_nanos().into(),
+            });
+            ready.clear();
+            let waited = epoll::wait(
+                &self.poll,
+                rustix::buffer::spare_capacity(&mut ready),
+                timeout.as_ref(),
+            );
+            if let Err(error) = waited
+                && error != rustix::io::Errno::INTR
+            {
+                tracing::error!("cannot wait for connections: {error}");
+                thread::sleep(REST);
+            }
+            for gate in &mut self.gates {
+                gate.resting = false;
+            }
+            for event in &ready {
+                match event.data.u64() {
+                    WAKE => self.read_wake(),
+                    key if key >= WORKERS => self.worker_ready(key),
+                    key => self.fill(usize::try_from(key - 1).unwrap_or(usize::MAX)),
+                }
+            }
+            while let Ok(command) = self.inbox.try_recv() {
+                self.obey(command);
+            }
+            for api in 0..self.gates.len() {
+                self.dispatch(api);
+            }
+            self.close_when_drained();
+        }
+    }
+
+    fn read_wake(&self) {
+        let mut counter = [0; 8];
+        let _ = rustix::io::read(&*self.wake, &mut counter);
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Listen { api, listener } => {
+                if let Some(gate) = self.gates.get_mut(api) {
+                    gate.open(listener);
+                }
+            }
+            Command::Worker {
+                api,
+                worker,
+                channel,
+            } => {
+                let watched = epoll::add(
+                    &self.poll,
+                    &channel,
+                    epoll::EventData::new_u64(WORKERS | u64::from(worker)),
+                    epoll::EventFlags::IN,
+                );
+                match watched {
+                    Ok(()) => {
+                        self.workers.insert(worker, Handed::new(api, channel));
+                    }
+                    Err(error) => tracing::error!("cannot watch worker {worker}: {error}"),
+                }
+            }
+            Command::Retire(worker) => self.change(worker, |handed| handed.load.retiring = true),
+            Command::Silent(worker, silent) => {
+                self.change(worker, |handed| handed.load.silent = silent);
+            }
+            Command::Gone(worker) => self.gone(worker),
+            Command::Failing(api, failing) => {
+                if let Some(gate) = self.gates.get_mut(api) {
+                    gate.failing = failing;
+                }
+            }
+            Command::Close => self.closing = true,
+        }
+    }
+
+    fn change(&mut self, worker: WorkerId, change: impl FnOnce(&mut Handed)) {
+        if let Some(handed) = self.workers.get_mut(&worker) {
+            change(handed);
+        }
+    }
+
+    fn worker_ready(&mut self, key: u64) {
+        let Ok(worker) = WorkerId::try_from(key & (WORKERS - 1)) else {
+            return;
+        };
+        let Some(handed) = self.workers.get_mut(&worker) else {
+            return;
+        };
+        let full = handed.load.full;
+        let alive = handed.read_reports();
+        if full {
+            let _ = epoll::modify(
+                &self.poll,
+                &handed.channel,
+                epoll::EventData::new_u64(key),
+                epoll::EventFlags::IN,
+            );
+        }
+        if !alive {
+            self.gone(worker);
+        }
+    }
+
+    /// Takes back what a dead worker had not acknowledged.
+    fn gone(&mut self, worker: WorkerId) {
+        if let Some(mut handed) = self.workers.remove(&worker) {
+            handed.read_reports();
+            let _ = epoll::delete(&self.poll, &handed.channel);
+            if let Some(gate) = self.gates.get_mut(handed.api) {
+                gate.take_back(handed.unacknowledged());
+            }
+        }
+    }
+
+    /// Accepts while somebody can be given a connection.
+    fn fill(&mut self, api: usize) {
+        while self
+            .gates
+            .get(api)
+            .is_some_and(|gate| gate.waiting.is_empty())
+        {
+            if !self.wanted(api) || !self.gates[api].accept() {
+                return;
+            }
+            self.dispatch(api);
+        }
+    }
+
+    /// Hands waiting connections over.
+    fn dispatch(&mut self, api: usize) {
+        if self.gates[api].failing {
+            self.gates[api].waiting.clear();
+        }
+        while let Some(connection) = self.gates[api].waiting.pop_front() {
+            let Some(worker) = handed::choose(&self.workers, api) else {
+                self.gates[api].waiting.push_front(connection);
+                return;
+            };
+            let Some(handed) = self.workers.get_mut(&worker) else {
+                return;
+            };
+            match handed.give(connection) {
+                Ok(()) => {}
+                Err(connection) => {
+                    self.gates[api].waiting.push_front(connection);
+                    let key = epoll::EventData::new_u64(WORKERS | u64::from(worker));
+                    let both = epoll::EventFlags::IN | epoll::EventFlags::OUT;
+                    let _ = epoll::modify(&self.poll, &handed.channel, key, both);
+                }
+            }
+        }
+    }
+
+    fn wanted(&self, api: usize) -> bool {
+        let gate = &self.gates[api];
+        gate.failing || (gate.waiting.is_empty() && handed::choose(&self.workers, api).is_some())
+    }
+
+    /// Listens only where a connection could be handed over: the backlog holds the others.
+    fn set_interest(&mut self) {
+        for api in 0..self.gates.len() {
+            let wanted = self.wanted(api);
+            self.gates[api].watch(&self.poll, api as u64 + 1, wanted);
+        }
+    }
+
+    fn close_when_drained(&mut self) {
+        if !self.closing {
+            return;
+        }
+        for api in 0..self.gates.len() {
+            self.fill(api);
+            if self.gates[api].empty {
+                self.gates[api].close();
+            }
+        }
+        // A worker that is told to finish must not leave with a connection it has not looked at yet.
+        let taken = self.workers.values().all(Handed::nothing_pending);
+        if taken && self.gates.iter().all(Gate::closed) {
+            self.closing = false;
+            let _ = self.events.send(Event::Drained);
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! One API: its socket, its workers, and how many there should be.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use kilonova_config::status::WorkerState;
+use socket2::Socket;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::accept::{Accepting, Command, WorkerId};
+use super::child::{Child, Farewell};
+use super::event::Event;
+use super::plan::ServicePlan;
+use super::restarts::Restarts;
+use crate::counters::Snapshot;
+use crate::listen;
+use crate::message::ToWorker;
+
+/// One API.
+#[derive(Debug)]
+pub struct Service {
+    /// Its place among the APIs that were started.
+    pub index: usize,
+    /// What it is served with.
+    pub plan: ServicePlan,
+    /// Where it really listens.
+    pub local: SocketAddr,
+    /// Its workers.
+    pub workers: BTreeMap<WorkerId, Child>,
+    /// Why its workers do not stay alive, when they do not.
+    pub failing: Option<String>,
+    /// Workers that died and were not told to.
+    pub deaths: u64,
+    /// Counters of the workers that are gone.
+    pub past: Snapshot,
+    /// A worker has been ready: the socket listens.
+    pub started: bool,
+    listener: Option<Socket>,
+    restarts: Restarts,
+    due: usize,
+}
+
+impl Service {
+    /// Binds an API's socket. nova.wsgi.Server: `%(name)s listening on %(host)s:%(port)s`.
+    pub fn bind(index: usize, plan: ServicePlan) -> io::Result<Self> {
+        let wanted = SocketAddr::new(plan.api.listen, plan.api.listen_port());
+        let socket =
+            listen::bind(wanted).inspect_err(|_| tracing::error!("Could not bind to {wanted}"))?;
+        let local = listen::local_address(&socket)?;
+        tracing::info!("{} listening on {local}", plan.api.name);
+        Ok(Self {
+            index,
+            plan,
+            local,
+            workers: BTreeMap::new(),
+            failing: None,
+            deaths: 0,
+            past: Snapshot::default(),
+            started: false,
+            listener: Some(socket),
+            restarts: Restarts::default(),
+            due: 0,
+        })
+    }
+
+    /// How many workers there should be.
+    pub fn desired(&self) -> usize {
+        self.plan.api.worker_count() as usize
+    }
+
+    /// Starts or retires workers until there are as many as there should be, counting the starts that wait.
+    pub fn keep_up(
+        &mut self,
+        farewell: Farewell,
+        accepting: &Accepting,
+        events: &UnboundedSender<Event>,
+    ) {
+        let staying = self.workers.values().filter(|child| child.stays()).count() + self.due;
+        for _ in staying..self.desired() {
+            let wait = self
+                .restarts
+                .start(self.plan.api.worker_count(), Instant::now());
+            self.due += 1;
+            self.start_later(wait, events);
+        }
+        let surplus = staying.saturating_sub(self.desired());
+        let retired: Vec<_> = self.staying().rev().take(surplus).collect();
+        for worker in retired {
+            self.retire(worker, farewell, accepting);
+        }
+    }
+
+    fn start_later(&self, wait: Duration, events: &UnboundedSender<Event>) {
+        let (index, events) = (self.index, events.clone());
+        if wait.is_zero() {
+            let _ = events.send(Event::Start(index));
+            return;
+        }
+        tracing::info!(
+            "{}: Forking too fast, sleeping {}s",
+            self.plan.api.name,
+            wait.as_secs()
+        );
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            let _ = events.send(Event::Start(index));
+        });
+    }
+
+    /// Starts a worker whose time has come, if it is still wanted.
+    pub fn start_due(
+        &mut self,
+        worker: WorkerId,
+        events: &UnboundedSender<Event>,
+    ) -> io::Result<()> {
+        self.due = self.due.saturating_sub(1);
+        if self.staying().count() < self.desired() {
+            let name = &self.plan.api.name;
+            let child = Child::start(worker, name, self.local, &self.plan.settings, events)?;
+            self.workers.insert(worker, child);
+        }
+        Ok(())
+    }
+
+    /// A worker can serve: gives it to the accepting thread, and opens the socket for the first one.
+    pub fn worker_ready(&mut self, worker: WorkerId, accepting: &Accepting) -> io::Result<()> {
+        let Some(child) = self.workers.get_mut(&worker) else {
+            return Ok(());
+        };
+        child.ready = Some(Instant::now());
+        if child.stays() {
+            child.state = WorkerState::Ready;
+        }
+        if let Some(channel) = child.connections.take() {
+            let api = self.index;
+            accepting.tell(Command::Worker {
+                api,
+                worker,
+                channel,
+            });
+        }
+        if let Some(listener) = self.listener.take() {
+            listener.listen(listen::BACKLOG)?;
+            let api = self.index;
+            accepting.tell(Command::Listen { api, listener });
+            self.started = true;
+        }
+        Ok(())
+    }
+
+    /// A worker's process has ended.
+    pub fn worker_exited(
+        &mut self,
+        worker: WorkerId,
+        status: ExitStatus,
+        last_line: Option<String>,
+        accepting: &Accepting,
+    ) {
+        let Some(child) = self.workers.remove(&worker) else {
+            return;
+        };
+        accepting.tell(Command::Gone(worker));
+        let how = how_it_ended(child.process, status);
+        tracing::info!("{how}");
+        self.past.add(&child.counters.clone().of_the_dead());
+        if !child.stays() {
+            return;
+        }
+        self.deaths += 1;
+        let now = Instant::now();
+        self.restarts
+            .died(child.ready.map(|ready| now.duration_since(ready)), now);
+        if self.restarts.failing(now) {
+            let reason = match last_line {
+                Some(line) => format!("{how}: {line}"),
+                None => how,
+            };
+            if self.failing.is_none() {
+                tracing::error!(
+                    "{}: workers do not stay alive: {reason}",
+                    self.plan.api.name
+                );
+                accepting.tell(Command::Failing(self.index, true));
+            }
+            self.failing = Some(reason);
+        }
+    }
+
+    /// Asks every worker whether it is alive, and draws the conclusions.
+    pub fn beat(&mut self, accepting: &Accepting) {
+        for (worker, child) in &mut self.workers {
+            if !child.ping() {
+                tracing::error!(
+                    "Child {} has not answered for 30 pings, killing it",
+                    child.process
+                );
+                child.kill();
+            }
+            accepting.tell(Command::Silent(*worker, child.silent()));
+        }
+        let settled = |child: &Child| {
+            child
+                .ready
+                .is_some_and(|ready| ready.elapsed() >= Restarts::settles_after())
+        };
+        if self.failing.is_some() && self.workers.values().any(settled) {
+            tracing::info!("{}: workers stay alive again", self.plan.api.name);
+            self.failing = None;
+            self.restarts.settled();
+            accepting.tell(Command::Failing(self.index, false));
+        }
+    }
+
+    /// Whether the API is served.
+    pub fn ready(&self) -> bool {
+        self.failing.is_none()
+            && self
+                .workers
+                .values()
+                .any(|child| child.state == WorkerState::Ready)
+    }
+
+    /// Says something to every worker.
+    pub fn tell_all(&self, message: &ToWorker) {
+        for child in self.workers.values() {
+            child.tell(message);
+        }
+    }
+
+    /// Marks every worker as one that is to end.
+    pub fn retire_all(&mut self) {
+        for child in self.workers.values_mut() {
+            child.state = WorkerState::Retiring;
+        }
+    }
+
+    /// Everything this API's workers have counted since the pod started.
+    pub fn totals(&self) -> Snapshot {
+        let mut totals = self.past.clone();
+        for child in self.workers.values() {
+            totals.add(&child.counters);
+        }
+        totals
+    }
+
+    fn staying(&self) -> impl DoubleEndedIterator<Item = WorkerId> {
+        self.workers
+            .iter()
+            .filter(|(_, child)| child.stays())
+            .map(|(worker, _)| *worker)
+    }
+
+    fn retire(&mut self, worker: WorkerId, farewell: Farewell, accepting: &Accepting) {
+        accepting.tell(Command::Retire(worker));
+        if let Some(child) = self.workers.get_mut(&worker) {
+            child.state = WorkerState::Retiring;
+            child.retire(farewell);
+        }
+    }
+}
+
+/// oslo.service `ProcessLauncher._wait_child`.
+fn how_it_ended(process: u32, status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("Child {process} killed by signal {signal}"),
+        (None, code) => format!(
+            "Child {process} exited with status {}",
+            code.unwrap_or_default()
+        ),
+    }
+}
