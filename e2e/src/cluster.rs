@@ -1,0 +1,87 @@
+//! The cluster that `e2e/in-cluster` started for this run.
+
+use std::env;
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use k8s_openapi::api::core::v1::Pod;
+use kilonova_probe::client;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use tokio::runtime::Runtime;
+
+use crate::Namespace;
+
+/// A connection to the cluster.
+pub struct Cluster {
+    pub(crate) client: Client,
+    runtime: Runtime,
+}
+
+/// Whether the contract's figures are asked for, or the reduced ones.
+pub fn full() -> bool {
+    env::var("FULL").is_ok_and(|full| !full.is_empty())
+}
+
+impl Cluster {
+    /// Connects. Nobody's current context is taken silently: `e2e/in-cluster` says which cluster may be used.
+    pub fn connect() -> Self {
+        assert!(
+            env::var("KILONOVA_CLUSTER").is_ok(),
+            "these tests need a cluster of their own: e2e/in-cluster e2e/behaviour"
+        );
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let client = runtime.block_on(Client::try_default()).unwrap();
+        Self { client, runtime }
+    }
+
+    /// Waits for something asynchronous.
+    pub fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// What the operator's pod answers under `/metrics`.
+    pub fn operator_metrics(&self) -> String {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), "kilonova-system");
+        let selector = ListParams::default().labels("app.kubernetes.io/name=kilonova-operator");
+        let pods = self.wait(pods.list(&selector)).unwrap();
+        let ip = pods.items[0].status.clone().unwrap().pod_ip.unwrap();
+        let answer = client::get(format!("{ip}:8080").parse().unwrap(), "/metrics");
+        String::from_utf8(answer.body).unwrap()
+    }
+
+    /// A namespace of this test's own; it goes when it is dropped.
+    pub fn namespace(&self, name: &str) -> Namespace<'_> {
+        Namespace::create(self, name)
+    }
+}
+
+/// kubectl, as a user would call it.
+pub fn kubectl(arguments: &[&str]) -> Output {
+    Command::new(program("kubectl"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Helm, as a user would call it.
+pub fn helm(arguments: &[&str]) -> Output {
+    Command::new(program("helm"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// A program of the cluster.
+pub fn program(name: &str) -> PathBuf {
+    let folder = env::var("KILONOVA_CACHE").map_or_else(
+        |_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/cluster")),
+        PathBuf::from,
+    );
+    folder.join(name)
+}

@@ -1,0 +1,35 @@
+//! Turns `ApiService` resources into Deployments that serve nova's APIs.
+//!
+//! ```text
+//!            watch                          Release
+//! ApiService ─────► controller ─► reconcile ───┐
+//!                                    │         ▼
+//!                                    ├─ desired ─────► Desired ──┐
+//!                                    ├─ observed ────► Observed ─┼─► apply ─► children, Report
+//!                                    ├─ tls ─────────► Verdicts ─┘                │
+//!                                    └─ status, events ◄──────────────────────────┘
+//! ```
+//!
+//! Everything but [`cluster`], [`apply`] and [`observed`] is a pure function; those three do all input and output.
+
+pub mod api;
+pub mod apply;
+pub mod cluster;
+pub mod controller;
+pub mod desired;
+pub mod error;
+pub mod events;
+pub mod hash;
+pub mod memory;
+pub mod metrics;
+pub mod names;
+pub mod observed;
+pub mod probes;
+pub mod reconcile;
+pub mod rollout;
+pub mod signals;
+pub mod status;
+pub mod tls;
+
+pub use error::Error;
+pub use signals::Signals;

@@ -1,0 +1,276 @@
+//! The conditions, by the rules of kstatus: Stalled and Reconciling say why Ready is not there.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+use super::{Evidence, pods};
+use crate::api::ApiServiceStatus;
+use crate::observed;
+use crate::rollout::{self, Rollout};
+
+/// Every API is served as asked by all its pods.
+pub const READY: &str = "Ready";
+/// The operator is on its way there.
+pub const RECONCILING: &str = "Reconciling";
+/// It cannot get there without help.
+pub const STALLED: &str = "Stalled";
+/// Every API has a pod that serves.
+pub const AVAILABLE: &str = "Available";
+/// Every certificate can be served and is valid.
+pub const TLS_READY: &str = "TLSReady";
+/// The conditions the operator answers for.
+pub const OWN: &[&str] = &[READY, RECONCILING, STALLED, AVAILABLE, TLS_READY];
+
+/// A condition of a status.
+pub fn find<'a>(status: Option<&'a ApiServiceStatus>, type_: &str) -> Option<&'a Condition> {
+    status?
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == type_)
+}
+
+/// How far the resource is.
+enum Phase {
+    Ready {
+        reason: String,
+        message: String,
+    },
+    Reconciling {
+        step: &'static str,
+        reason: String,
+        message: String,
+    },
+    Stalled {
+        reason: String,
+        message: String,
+    },
+}
+
+struct Finding {
+    type_: &'static str,
+    holds: bool,
+    reason: String,
+    message: String,
+}
+
+fn finding(
+    type_: &'static str,
+    holds: bool,
+    reason: impl Into<String>,
+    message: impl Into<String>,
+) -> Finding {
+    Finding {
+        type_,
+        holds,
+        reason: reason.into(),
+        message: message.into(),
+    }
+}
+
+pub(super) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
+    let [ready, reconciling, stalled] = match phase(evidence) {
+        Phase::Ready { reason, message } => [
+            finding(READY, true, reason, message),
+            finding(RECONCILING, false, "Done", "nothing is left to do"),
+            finding(STALLED, false, "NotStalled", "nothing is in the way"),
+        ],
+        Phase::Reconciling {
+            step,
+            reason,
+            message,
+        } => [
+            finding(READY, false, reason, message.clone()),
+            finding(RECONCILING, true, step, message),
+            finding(STALLED, false, "NotStalled", "nothing is in the way"),
+        ],
+        Phase::Stalled { reason, message } => [
+            finding(READY, false, reason.clone(), message.clone()),
+            finding(RECONCILING, false, "Stalled", "nothing more can be done"),
+            finding(STALLED, true, reason, message),
+        ],
+    };
+    let findings = [ready, reconciling, stalled, available(evidence)];
+    let findings = findings.into_iter().chain(tls(evidence));
+    findings
+        .map(|finding| condition(evidence, finding))
+        .collect()
+}
+
+/// The first of these that applies.
+fn phase(evidence: &Evidence<'_>) -> Phase {
+    let step = |step, reason: &str, message: String| Phase::Reconciling {
+        step,
+        reason: reason.to_owned(),
+        message,
+    };
+    let report = evidence.report;
+    if let Some(obstacle) = report.obstacles.iter().find(|obstacle| obstacle.stalls) {
+        return Phase::Stalled {
+            reason: obstacle.reason.to_owned(),
+            message: obstacle.message.clone(),
+        };
+    }
+    if let Some(problem) = evidence
+        .verdicts
+        .iter()
+        .filter_map(|verdict| verdict.problem.as_ref())
+        .find(|p| p.blocks)
+    {
+        return step("WaitingForSecret", problem.reason, problem.message.clone());
+    }
+    if let Some(obstacle) = report.obstacles.first() {
+        return step(
+            "WaitingForDeletion",
+            obstacle.reason,
+            obstacle.message.clone(),
+        );
+    }
+    if let Some(stalled) = failed(evidence) {
+        return stalled;
+    }
+    if let Some((name, rollout)) = unfinished(evidence) {
+        return match pods::trouble(evidence.pods) {
+            Some(trouble) => step("RollingOut", &trouble.reason, trouble.message),
+            None => step("RollingOut", "RollingOut", progress(&name, &rollout)),
+        };
+    }
+    let leftovers = evidence.leftovers();
+    if !leftovers.is_empty() {
+        let message = format!("Deployment {} is still there", leftovers.join(", "));
+        return step("Replacing", "Replacing", message);
+    }
+    let lingering = evidence.lingering();
+    if lingering > 0 {
+        let message = format!("{lingering} old pods may still take connections");
+        return step("Draining", "Draining", message);
+    }
+    let mut problems = evidence
+        .verdicts
+        .iter()
+        .filter_map(|verdict| verdict.problem.as_ref());
+    match problems.next() {
+        Some(problem) => Phase::Ready {
+            reason: problem.reason.to_owned(),
+            message: problem.message.clone(),
+        },
+        None => Phase::Ready {
+            reason: "Serving".to_owned(),
+            message: "every API is served by all its pods".to_owned(),
+        },
+    }
+}
+
+/// A Deployment whose own controller gave up.
+fn failed(evidence: &Evidence<'_>) -> Option<Phase> {
+    let (workload, failure) = evidence.desired.workloads.iter().find_map(|workload| {
+        let deployment = evidence.observed.deployments.get(&workload.name)?;
+        let rollout = evidence.rollout(workload)?;
+        let failure =
+            rollout::failure(deployment).filter(|_| rollout.seen && !rollout.is_complete())?;
+        Some((workload, failure))
+    })?;
+    let (reason, message) = match pods::trouble(evidence.pods) {
+        Some(trouble) => (trouble.reason, trouble.message),
+        None => ("RolloutFailed".to_owned(), failure),
+    };
+    Some(Phase::Stalled {
+        reason,
+        message: format!("Deployment {}: {message}", workload.name),
+    })
+}
+
+fn unfinished(evidence: &Evidence<'_>) -> Option<(String, Rollout)> {
+    evidence.desired.workloads.iter().find_map(|workload| {
+        let rollout = evidence.rollout(workload).unwrap_or(Rollout {
+            desired: workload.replicas,
+            ..Rollout::default()
+        });
+        (!rollout.is_complete()).then(|| (workload.name.clone(), rollout))
+    })
+}
+
+fn progress(name: &str, rollout: &Rollout) -> String {
+    let old = rollout.total - rollout.updated;
+    let old = if old > 0 {
+        format!(", {old} old ones left")
+    } else {
+        String::new()
+    };
+    format!(
+        "Deployment {name}: {} of {} pods updated, {} available{old}",
+        rollout.updated, rollout.desired, rollout.available
+    )
+}
+
+fn available(evidence: &Evidence<'_>) -> Finding {
+    let own = || {
+        let all = evidence.observed.deployments.values();
+        all.filter(|deployment| observed::is_own(evidence.service, *deployment))
+    };
+    let served = |api| {
+        own().any(|deployment| {
+            observed::runs(deployment, api) && Rollout::of(deployment).is_available()
+        })
+    };
+    let down = evidence
+        .service
+        .spec
+        .apis
+        .iter()
+        .map(|api| api.name)
+        .filter(|api| !served(*api));
+    let down: Vec<String> = down.map(|api| api.to_string()).collect();
+    if down.is_empty() {
+        finding(
+            AVAILABLE,
+            true,
+            "PodsAvailable",
+            "every API has a pod that serves",
+        )
+    } else {
+        let message = format!("no pod serves {}", down.join(", "));
+        finding(AVAILABLE, false, "NoPodAvailable", message)
+    }
+}
+
+fn tls(evidence: &Evidence<'_>) -> Option<Finding> {
+    if evidence.verdicts.is_empty() {
+        return None;
+    }
+    let mut problems: Vec<_> = evidence
+        .verdicts
+        .iter()
+        .filter_map(|verdict| verdict.problem.as_ref())
+        .collect();
+    problems.sort_by_key(|problem| !problem.blocks);
+    let messages: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.message.as_str())
+        .collect();
+    Some(match problems.first() {
+        Some(first) => finding(TLS_READY, false, first.reason, messages.join("; ")),
+        None => finding(
+            TLS_READY,
+            true,
+            "CertificatesUsable",
+            "every certificate is valid and can be served",
+        ),
+    })
+}
+
+fn condition(evidence: &Evidence<'_>, finding: Finding) -> Condition {
+    let status = if finding.holds { "True" } else { "False" };
+    let old =
+        find(evidence.service.status.as_ref(), finding.type_).filter(|old| old.status == status);
+    // To the second, as it is stored.
+    let now = || Timestamp::from_second(evidence.now.as_second()).unwrap_or(evidence.now);
+    Condition {
+        type_: finding.type_.to_owned(),
+        status: status.to_owned(),
+        reason: finding.reason,
+        message: finding.message,
+        observed_generation: evidence.service.metadata.generation,
+        last_transition_time: old
+            .map_or_else(|| Time(now()), |old| old.last_transition_time.clone()),
+    }
+}

@@ -1,0 +1,185 @@
+//! What can be read off the pods: why one does not start, and whether one that goes still takes connections.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::jiff::Timestamp;
+use kilonova_config::DRAIN_DELAY_SECONDS;
+use kube::ResourceExt;
+
+use crate::names;
+
+/// Reasons a container waits for that time alone does not end.
+const TROUBLES: &[&str] = &[
+    "CrashLoopBackOff",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+];
+
+/// Why a pod does not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Kubernetes' own reason.
+    pub reason: String,
+    /// Names the pod, and what it said last.
+    pub message: String,
+}
+
+/// The first pod, by name, that has a trouble of its own. Nothing in it changes with every attempt.
+pub fn trouble(pods: &[Pod]) -> Option<Trouble> {
+    let mut pods: Vec<&Pod> = pods
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+        .collect();
+    pods.sort_by_key(|pod| pod.name_any());
+    pods.into_iter()
+        .find_map(|pod| container_trouble(pod).or_else(|| unschedulable(pod)))
+}
+
+/// How many pods that are not wanted may still take connections: those that were told to stop less than the drain delay
+/// ago, and those of a Deployment that is gone, which the garbage collector will tell.
+pub fn lingering(pods: &[Pod], wanted: &[&str], now: Timestamp) -> usize {
+    let lingers = |pod: &&Pod| match &pod.metadata.deletion_timestamp {
+        // The time of deletion is when the grace period ends.
+        Some(end) => {
+            let told = end.0.as_second() - pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
+            told + i64::from(DRAIN_DELAY_SECONDS) > now.as_second()
+        }
+        None => {
+            !has_ended(pod)
+                && !names::component(pod.labels())
+                    .is_some_and(|component| wanted.contains(&component))
+        }
+    };
+    pods.iter().filter(lingers).count()
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+fn container_trouble(pod: &Pod) -> Option<Trouble> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    statuses.iter().find_map(|status| {
+        let waiting = status.state.as_ref()?.waiting.as_ref()?;
+        let reason = waiting
+            .reason
+            .as_deref()
+            .filter(|reason| TROUBLES.contains(reason))?;
+        // What changes with every attempt is left out: it would change the status each time.
+        let (reason, said) = match reason {
+            "ErrImagePull" | "ImagePullBackOff" => (
+                "ImagePullBackOff",
+                Some(format!(
+                    "image {} cannot be pulled; the pod's Events say why",
+                    status.image
+                )),
+            ),
+            "CrashLoopBackOff" => (reason, last_words(status)),
+            _ => (reason, waiting.message.clone()),
+        };
+        let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+        Some(Trouble {
+            message: format!("pod {} is in {reason}{said}", pod.name_any()),
+            reason: reason.to_owned(),
+        })
+    })
+}
+
+/// Exit status of the container's last run, and the last line it wrote.
+fn last_words(status: &ContainerStatus) -> Option<String> {
+    let terminated = status.last_state.as_ref()?.terminated.as_ref()?;
+    let message = terminated.message.as_deref().unwrap_or_default();
+    let line = message.lines().rev().find(|line| !line.trim().is_empty());
+    let line = line
+        .map(|line| format!(", saying: {}", line.trim()))
+        .unwrap_or_default();
+    Some(format!("exit status {}{line}", terminated.exit_code))
+}
+
+fn unschedulable(pod: &Pod) -> Option<Trouble> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let condition = conditions.iter().find(|condition| {
+        condition.type_ == "PodScheduled" && condition.reason.as_deref() == Some("Unschedulable")
+    })?;
+    Some(Trouble {
+        reason: "Unschedulable".to_owned(),
+        message: format!(
+            "pod {} has no node: {}",
+            pod.name_any(),
+            condition.message.as_deref().unwrap_or_default()
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn pod(metadata: &Value, status: &Value) -> Pod {
+        let mut pod = json!({"metadata": {"name": "nova-1"}, "status": status});
+        for (key, value) in metadata.as_object().unwrap() {
+            pod["metadata"][key] = value.clone();
+        }
+        serde_json::from_value(pod).unwrap()
+    }
+
+    fn waiting(reason: &str) -> Value {
+        let state = json!({"waiting": {"reason": reason, "message": "attempt 3 in 20s"}});
+        json!({"containerStatuses": [{
+            "name": "kilonova", "image": "server:1", "imageID": "", "ready": false, "restartCount": 0, "state": state,
+        }]})
+    }
+
+    #[rstest]
+    #[case(waiting("ContainerCreating"), None)]
+    #[case(
+        waiting("ErrImagePull"),
+        Some(
+            "pod nova-1 is in ImagePullBackOff: image server:1 cannot be pulled; the pod's Events say why"
+        )
+    )]
+    #[case(
+        waiting("ImagePullBackOff"),
+        Some(
+            "pod nova-1 is in ImagePullBackOff: image server:1 cannot be pulled; the pod's Events say why"
+        )
+    )]
+    #[case(waiting("CrashLoopBackOff"), Some("pod nova-1 is in CrashLoopBackOff"))]
+    #[case(
+        waiting("CreateContainerConfigError"),
+        Some("pod nova-1 is in CreateContainerConfigError: attempt 3 in 20s")
+    )]
+    #[case(json!({"conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]}),
+        Some("pod nova-1 has no node: 0/1 nodes"))]
+    fn troubles(#[case] status: Value, #[case] expected: Option<&str>) {
+        let found = trouble(&[pod(&json!({}), &status)]).map(|trouble| trouble.message);
+        assert_eq!(found.as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case(json!({"labels": {"app.kubernetes.io/component": "metadata"}}), "Running", 0)]
+    #[case(json!({"labels": {"app.kubernetes.io/component": "api"}}), "Running", 1)]
+    #[case(json!({"labels": {"app.kubernetes.io/component": "api"}}), "Failed", 0)]
+    #[case(json!({"deletionTimestamp": "1970-01-01T00:01:00Z", "deletionGracePeriodSeconds": 30}), "Running", 1)]
+    #[case(json!({"deletionTimestamp": "1970-01-01T00:00:57Z", "deletionGracePeriodSeconds": 30}), "Running", 0)]
+    fn pods_linger_until_they_take_no_connections(
+        #[case] metadata: Value,
+        #[case] phase: &str,
+        #[case] expected: usize,
+    ) {
+        let pods = [pod(&metadata, &json!({"phase": phase}))];
+        let now = Timestamp::from_second(32).unwrap();
+        assert_eq!(lingering(&pods, &["metadata"], now), expected);
+    }
+}
