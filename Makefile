@@ -17,7 +17,7 @@ run: images ## Build everything, start a local cluster, install Kilonova, serve 
 	e2e/quickstart $(NAME)
 
 test: ## All tests at reduced figures: unit, the real program on loopback, and a cluster of their own
-	cargo test --locked
+	cargo test --locked --workspace --exclude kilonova-e2e
 	$(CLUSTER) test
 	$(MAKE) images
 	FULL= e2e/in-cluster e2e/behaviour
@@ -40,12 +40,12 @@ check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete ## Everything a review
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(TOOLS)/bin/cargo-deny --offline --all-features check bans licenses sources
 	$(TOOLS)/bin/cargo-machete
-	cargo test --locked -p kilonova-operator --test manifests
+	cargo test --locked --workspace --test manifests
 	$(CLUSTER) build
 	diff <(e2e/render) manifests/install.yaml
 
 manifests: ## Write the generated files anew: manifests/ and the chart's CRD
-	UPDATE=1 cargo test --locked -p kilonova-operator --test manifests
+	UPDATE=1 cargo test --locked --workspace --test manifests
 	$(CLUSTER) build
 	e2e/render > manifests/install.yaml
 

@@ -5,13 +5,14 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use k8s_openapi::api::core::v1::Pod;
-use kilonova_probe::client;
+use k8s_openapi::api::core::v1::{self as core, Pod};
+use kilonova_probe::{client, wait_within};
 use kube::api::ListParams;
 use kube::{Api, Client};
 use tokio::runtime::Runtime;
 
 use crate::Namespace;
+use crate::namespace::PATIENCE;
 
 /// A connection to the cluster.
 pub struct Cluster {
@@ -43,6 +44,17 @@ impl Cluster {
     /// Waits for something asynchronous.
     pub fn wait<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
+    }
+
+    /// Waits until the namespaces of earlier tests are gone.
+    pub fn wait_for_leavers(&self) {
+        let api: Api<core::Namespace> = Api::all(self.client.clone());
+        wait_within(PATIENCE, "earlier namespaces to go", || {
+            let namespaces = self.wait(api.list(&ListParams::default())).unwrap();
+            let leaving =
+                |namespace: &core::Namespace| namespace.metadata.deletion_timestamp.is_some();
+            (!namespaces.items.iter().any(leaving)).then_some(())
+        });
     }
 
     /// What the operator's pod answers under `/metrics`.

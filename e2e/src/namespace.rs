@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use k8s_openapi::ByteString;
@@ -179,9 +179,15 @@ impl<'a> Namespace<'a> {
         wait_within(PATIENCE, &wanted, found)
     }
 
-    /// Waits until the `ApiService` is ready.
+    /// Waits until the `ApiService` is ready, and kube-proxy has heard of it: that takes up to a second more.
     pub fn wait_ready(&self) {
         self.wait_condition("Ready", "True", None);
+        for service in self.names::<Service>("app.kubernetes.io/instance=nova") {
+            let address = self.address(&service);
+            wait_within(PATIENCE, &format!("{service} to be reached"), || {
+                TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()
+            });
+        }
     }
 
     /// Where a Service's first port is reached from this machine.

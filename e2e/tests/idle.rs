@@ -39,6 +39,7 @@ fn converge(cluster: &Cluster) -> [Namespace<'_>; 2] {
 #[test]
 fn an_idle_operator_writes_nothing() {
     let cluster = Cluster::connect();
+    cluster.wait_for_leavers();
     let namespaces = converge(&cluster);
     let operator = "system:serviceaccount:kilonova-system:kilonova";
     let idle = Duration::from_secs(if full() { 120 } else { 30 });

@@ -2,19 +2,32 @@
 //!
 //! What one object shows to be wrong is refused by the API server, through the schema and the CEL rules in [`rules`].
 
+// Comments in these are what `kubectl explain` prints: plain text.
+#[allow(clippy::doc_markdown)]
+mod entry;
+#[allow(clippy::doc_markdown)]
+mod http;
+#[allow(clippy::doc_markdown)]
+mod logging;
+mod resources;
 pub mod rules;
 pub mod schema;
-// Their comments are what `kubectl explain` prints: plain text.
+mod service;
 #[allow(clippy::doc_markdown)]
 mod spec;
 #[allow(clippy::doc_markdown)]
 mod status;
+#[allow(clippy::doc_markdown)]
+mod tls;
 
-pub use spec::{
-    Api, ApiName, ApiService, ApiServiceSpec, ClientAuth, Http, ImagePullPolicy, LocalReference,
-    Logging, PodLayout, Quantities, Resources, Service, ServiceType, Tls,
-};
+pub use entry::{Api, ApiName};
+pub use http::Http;
+pub use logging::Logging;
+pub use resources::{Quantities, Resources};
+pub use service::{Service, ServiceType};
+pub use spec::{ApiService, ApiServiceSpec, ImagePullPolicy, LocalReference, PodLayout};
 pub use status::{ApiServiceStatus, ApiState, Certificate, Workers};
+pub use tls::{ClientAuth, Tls};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -35,5 +48,16 @@ pub fn definition() -> CustomResourceDefinition {
         ]
         .into(),
     );
+    // An absent status is absent, not null.
+    for version in &mut definition.spec.versions {
+        let schema = version
+            .schema
+            .as_mut()
+            .and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let properties = schema.and_then(|schema| schema.properties.as_mut());
+        if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
+            status.nullable = None;
+        }
+    }
     definition
 }

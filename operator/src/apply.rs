@@ -232,6 +232,9 @@ impl Writer<'_> {
             Ok(object) => return Ok(Some(object)),
             Err(error) => error,
         };
+        if error.is_of_a_leaving_namespace() {
+            return Err(error);
+        }
         if let Some(refusal) = error.refusal() {
             self.report
                 .obstacles

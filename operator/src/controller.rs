@@ -60,7 +60,7 @@ pub async fn wait_for_definition(client: &Client, scope: &Scope) {
     loop {
         let missing = match api.list_metadata(&ListParams::default().limit(1)).await {
             Ok(_) => return,
-            Err(kube::Error::Api(answer)) if answer.is_not_found() => format!(
+            Err(kube::Error::Api(answer)) if answer.code == 404 => format!(
                 "the CustomResourceDefinition {}.{} is missing: install it with 'kilonova-operator crd | kubectl apply \
                  --server-side -f -', or with the chart",
                 ApiService::plural(&()),
@@ -70,7 +70,7 @@ pub async fn wait_for_definition(client: &Client, scope: &Scope) {
                 "the API server refuses to list ApiServices: {}",
                 answer.message
             ),
-            Err(error) => format!("the API server cannot be reached: {error}"),
+            Err(error) => format!("the API server cannot be reached: {}", root_cause(&error)),
         };
         if said.as_ref() != Some(&missing) {
             warn!(
@@ -81,6 +81,11 @@ pub async fn wait_for_definition(client: &Client, scope: &Scope) {
         }
         sleep(STARTUP_RETRY).await;
     }
+}
+
+/// What is at the bottom of an error: above it stands only who passed it on.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root_cause)
 }
 
 /// Reconciles until `stop`.

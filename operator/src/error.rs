@@ -41,7 +41,11 @@ impl Error {
         match self {
             Self::Incomplete(_) => "incomplete",
             Self::Settings(_) | Self::Json(_) => "rendering",
-            Self::Cluster { .. } => "refused",
+            Self::Cluster { source, .. } => match source.as_ref() {
+                kube::Error::Api(_) => "refused",
+                kube::Error::SerdeError(_) => "unreadable",
+                _ => "unreachable",
+            },
             Self::Silent(..) => "timeout",
             Self::Outrun { .. } => "outrun",
         }
@@ -62,6 +66,17 @@ impl Error {
             },
             other => other,
         }
+    }
+
+    /// Whether the namespace is being deleted: nothing can be created in it any more.
+    pub fn is_of_a_leaving_namespace(&self) -> bool {
+        let Self::Cluster { source, .. } = self else {
+            return false;
+        };
+        answer(source).is_some_and(|answer| {
+            let mut causes = answer.details.iter().flat_map(|details| &details.causes);
+            answer.is_forbidden() && causes.any(|cause| cause.reason == "NamespaceTerminating")
+        })
     }
 
     /// What the API server has against the content of an object, if that is what it refused.

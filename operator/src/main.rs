@@ -19,7 +19,7 @@ use kilonova_operator::{Signals, api};
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -78,7 +78,7 @@ fn print_definition() -> anyhow::Result<()> {
 fn start(arguments: Run) -> anyhow::Result<()> {
     tracing_subscriber::registry()
         .with(layer().json().flatten_event(true).with_span_list(false))
-        .with(arguments.log.clone())
+        .with(quiet(arguments.log.clone()))
         .init();
     // An error means that there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -88,6 +88,15 @@ fn start(arguments: Run) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(run(arguments))
+}
+
+/// kube's client logs every failed request; what comes of it is told once, where it matters.
+fn quiet(log: Targets) -> Targets {
+    if log.to_string().contains("kube_client") {
+        log
+    } else {
+        log.with_target("kube_client", LevelFilter::OFF)
+    }
 }
 
 async fn run(arguments: Run) -> anyhow::Result<()> {

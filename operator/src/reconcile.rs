@@ -38,6 +38,16 @@ pub struct Outcome {
     pub again: Option<Duration>,
 }
 
+impl Outcome {
+    /// Nothing more is to be done for what is going.
+    fn rest() -> Self {
+        Self {
+            changed: false,
+            again: None,
+        }
+    }
+}
+
 /// Everything is looked at again after this long.
 const RESYNC: Duration = Duration::from_secs(600);
 /// What is in the way is looked at again after this long: nothing tells us when a stranger's object goes.
@@ -53,16 +63,10 @@ pub async fn reconcile(context: &Context, key: &Key, now: Timestamp) -> Result<O
     // Read anew: what the watch delivered may be older than the status we wrote last.
     let Some(service) = cluster.get::<ApiService>(&key.namespace, &key.name).await? else {
         forget(context, key);
-        return Ok(Outcome {
-            changed: false,
-            again: None,
-        });
+        return Ok(Outcome::rest());
     };
     if service.metadata.deletion_timestamp.is_some() {
-        return Ok(Outcome {
-            changed: false,
-            again: None,
-        });
+        return Ok(Outcome::rest());
     }
     context.memory.refers(key, tls::referenced(&service));
 
@@ -80,7 +84,11 @@ pub async fn reconcile(context: &Context, key: &Key, now: Timestamp) -> Result<O
     )
     .await;
     context.memory.applied(key, applied);
-    let report = report?;
+    let report = match report {
+        // It takes the ApiService along: there is nobody left to tell.
+        Err(error) if error.is_of_a_leaving_namespace() => return Ok(Outcome::rest()),
+        report => report?,
+    };
     refresh(
         context, key, &service, &desired, &observed, &verdicts, &report,
     )
