@@ -87,6 +87,7 @@ impl Accepting {
             gates: (0..apis).map(|_| Gate::default()).collect(),
             workers: BTreeMap::new(),
             closing: false,
+            turn: 0,
         };
         thread::Builder::new()
             .name("accept".to_owned())
@@ -116,6 +117,7 @@ struct Accept {
     gates: Vec<Gate>,
     workers: BTreeMap<WorkerId, Handed>,
     closing: bool,
+    turn: u64,
 }
 
 impl Accept {
@@ -270,8 +272,8 @@ impl Accept {
             let Some(handed) = self.workers.get_mut(&worker) else {
                 return;
             };
-            match handed.give(connection) {
-                Ok(()) => {}
+            match handed.give(connection, self.turn + 1) {
+                Ok(()) => self.turn += 1,
                 Err(connection) => {
                     self.gates[api].waiting.push_front(connection);
                     let key = epoll::EventData::new_u64(WORKERS | u64::from(worker));

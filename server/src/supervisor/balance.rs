@@ -11,6 +11,8 @@ pub const UNACKNOWLEDGED: u64 = 8;
 pub struct Load {
     /// Connections it was given.
     pub given: u64,
+    /// When it was last given one, as a count over all workers.
+    pub last: u64,
     /// What it last said of itself.
     pub report: Report,
     /// Its channel is full.
@@ -46,15 +48,16 @@ impl Load {
     }
 }
 
-/// The worker for the next connection: fewest connections, then fewest requests in flight, then the first. `None` when
-/// nobody may get one: then the supervisor stops accepting.
+/// The worker for the next connection: fewest connections, then fewest requests in flight, then the one whose turn is
+/// longest ago, so that connections that come one after another are shared too. `None` when nobody may get one: then the
+/// supervisor stops accepting.
 pub fn choose<'a, K: Copy>(
     workers: impl Iterator<Item = (K, &'a Load)>,
     most_connections: u64,
 ) -> Option<K> {
     workers
         .filter(|(_, load)| load.takes(most_connections))
-        .min_by_key(|(_, load)| (load.connections(), load.report.in_flight))
+        .min_by_key(|(_, load)| (load.connections(), load.report.in_flight, load.last))
         .map(|(key, _)| key)
 }
 
@@ -80,6 +83,7 @@ mod tests {
     #[case::first_of_equals(&[load(1, 1, 0, 0), load(1, 1, 0, 0)], Some(0))]
     #[case::fewest_connections(&[load(5, 5, 0, 0), load(9, 9, 5, 7)], Some(1))]
     #[case::then_fewest_requests(&[load(2, 2, 0, 2), load(2, 2, 0, 1)], Some(1))]
+    #[case::then_the_longest_ago(&[Load { last: 8, ..load(1, 1, 1, 0) }, Load { last: 7, ..load(9, 9, 9, 0) }], Some(1))]
     #[case::not_one_that_hangs(&[load(8, 0, 0, 0), load(90, 90, 0, 0)], Some(1))]
     #[case::not_one_at_its_limit(&[load(100, 100, 0, 0)], None)]
     #[case::one_below_its_limit(&[load(100, 100, 1, 0)], Some(0))]

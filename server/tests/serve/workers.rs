@@ -171,3 +171,24 @@ fn a_client_that_keeps_us_waiting_is_let_go() {
         .unwrap();
     assert!(torn.closed());
 }
+
+#[test]
+fn connections_one_after_another_are_shared() {
+    let server = Server::start(&workers(2));
+    wait_for("two workers", || {
+        (server.ready_workers().len() == 2).then_some(())
+    });
+    for _ in 0..20 {
+        assert_eq!(client::get(server.address(), "/").status, 200);
+    }
+    wait_for("both to have answered", || {
+        let answered: Vec<_> = server
+            .api()
+            .workers
+            .iter()
+            .map(|worker| worker.requests)
+            .collect();
+        (answered.iter().sum::<u64>() == 20)
+            .then(|| assert!(answered.iter().all(|count| *count >= 5), "{answered:?}"))
+    });
+}

@@ -38,7 +38,7 @@ impl Handed {
     }
 
     /// Sends a connection over; gives it back when the channel takes nothing now.
-    pub(super) fn give(&mut self, connection: Connection) -> Result<(), Connection> {
+    pub(super) fn give(&mut self, connection: Connection, turn: u64) -> Result<(), Connection> {
         let number = self.load.given + 1;
         let message = Handover {
             number,
@@ -53,6 +53,7 @@ impl Handed {
             return Err(connection);
         }
         self.load.given = number;
+        self.load.last = turn;
         self.pending.push_back((number, connection));
         Ok(())
     }
