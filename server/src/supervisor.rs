@@ -177,7 +177,7 @@ impl Supervisor {
                     }
                     self.keep_up();
                 }
-                Some(Event::Start(api)) => self.start_worker(api)?,
+                Some(Event::Start(api)) => self.start_worker(api),
                 Some(Event::Drained) => self.finish(),
                 Some(Event::Tick) => self.tick(),
                 Some(Event::Ask(answer)) => {
@@ -279,14 +279,16 @@ impl Supervisor {
         }
     }
 
-    fn start_worker(&mut self, api: usize) -> io::Result<()> {
+    fn start_worker(&mut self, api: usize) {
         if self.replaces()
             && let Some(service) = self.services.get_mut(api)
         {
             self.next_worker += 1;
-            service.start_due(self.next_worker, &self.events)?;
+            if let Err(error) = service.start_due(self.next_worker, &self.events) {
+                service.could_not_start(&error, &self.accepting);
+                self.keep_up();
+            }
         }
-        Ok(())
     }
 
     /// Until the workers are told to finish, a dead one is still missed.

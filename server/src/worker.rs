@@ -61,20 +61,16 @@ async fn serve(control: Channel) -> io::Result<ExitCode> {
     tokio::pin!(reader);
     let outcome = loop {
         tokio::select! {
-            message = next(&control, &mut buffer) => match message? {
-                Some((message, received)) => obey(&context, &control, &message, received)?,
-                None if context.orphaned() => future::pending().await,
-                None => {
+            message = next(&control, &mut buffer), if !context.orphaned() => {
+                if let Some((message, received)) = message? {
+                    obey(&context, &control, &message, received)?;
+                } else {
                     tracing::info!("Parent process has died unexpectedly, exiting");
                     context.become_orphan(Instant::now() + ORPHAN_PATIENCE);
                 }
-            },
+            }
             result = &mut reader => result?,
             () = finished(&mut phase, &context) => break context.outcome(),
-        }
-        if context.orphaned() {
-            finished(&mut phase, &context).await;
-            break context.outcome();
         }
     };
     let counters = Box::new(context.counters.snapshot());

@@ -171,14 +171,26 @@ impl Service {
             return;
         }
         self.deaths += 1;
+        let served = child.ready.map(|ready| ready.elapsed());
+        let reason = match last_line {
+            Some(line) => format!("{how}: {line}"),
+            None => how,
+        };
+        self.died(served, reason, accepting);
+    }
+
+    /// A worker's process could not be started: the system is out of something. What runs is not harmed by that.
+    pub fn could_not_start(&mut self, error: &io::Error, accepting: &Accepting) {
+        let reason = format!("cannot start a worker: {error}");
+        tracing::error!("{}: {reason}", self.plan.api.name);
+        self.died(None, reason, accepting);
+    }
+
+    fn died(&mut self, served: Option<Duration>, reason: String, accepting: &Accepting) {
         let now = Instant::now();
-        self.restarts
-            .died(child.ready.map(|ready| now.duration_since(ready)), now);
-        if self.restarts.failing(now) {
-            let reason = match last_line {
-                Some(line) => format!("{how}: {line}"),
-                None => how,
-            };
+        self.restarts.died(served, now);
+        // As long as one of them lives, the API is served, and only the restarts of the others wait.
+        if self.restarts.failing(now) && !self.workers.values().any(settled) {
             if self.failing.is_none() {
                 tracing::error!(
                     "{}: workers do not stay alive: {reason}",
@@ -202,16 +214,13 @@ impl Service {
             }
             accepting.tell(Command::Silent(*worker, child.silent()));
         }
-        let settled = |child: &Child| {
-            child
-                .ready
-                .is_some_and(|ready| ready.elapsed() >= Restarts::settles_after())
-        };
         if self.failing.is_some() && self.workers.values().any(settled) {
             tracing::info!("{}: workers stay alive again", self.plan.api.name);
             self.failing = None;
-            self.restarts.settled();
             accepting.tell(Command::Failing(self.index, false));
+        }
+        if self.staying().count() >= self.desired() && self.workers.values().all(settled) {
+            self.restarts.settled();
         }
     }
 
@@ -261,6 +270,12 @@ impl Service {
             child.retire(farewell);
         }
     }
+}
+
+/// Whether a worker has lived long enough to believe in it.
+fn settled(child: &Child) -> bool {
+    let long = Restarts::settles_after();
+    child.ready.is_some_and(|ready| ready.elapsed() >= long)
 }
 
 /// oslo.service `ProcessLauncher._wait_child`.

@@ -12,13 +12,23 @@ use super::reload::{Reload, Stamps, Step};
 use crate::message::ToWorker;
 use crate::{channel, log};
 
+/// How often files that change while they are read are read at once; after that, with the next second.
+const READINGS: u32 = 3;
+
 impl Supervisor {
     /// Reads everything; what is good is prepared, what is bad is said once and changes nothing.
     pub(super) fn read_again(&mut self) {
-        self.stamps = Stamps::of(&self.source.files(&self.plan.config));
-        match self.source.plan() {
-            Ok(plan) => self.prepare(plan),
-            Err(error) => self.refuse(error.to_string()),
+        let files = self.source.files(&self.plan.config);
+        for _ in 0..READINGS {
+            self.stamps = Stamps::of(&files);
+            let plan = self.source.plan();
+            // A Secret that is swapped between two of its files is neither the old one nor the new one.
+            if Stamps::of(&files) == self.stamps {
+                return match plan {
+                    Ok(plan) => self.prepare(plan),
+                    Err(error) => self.refuse(error.to_string()),
+                };
+            }
         }
     }
 

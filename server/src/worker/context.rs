@@ -121,6 +121,11 @@ impl Context {
         self.phase.subscribe()
     }
 
+    /// Whether connections are kept as long as their clients like.
+    pub fn keeps_connections(&self) -> bool {
+        *self.phase.borrow() == Phase::Serving
+    }
+
     /// Goes on to a later phase; never back to an earlier one.
     pub fn enter(&self, next: Phase) {
         self.phase.send_if_modified(|phase| {

@@ -15,7 +15,6 @@ use tower::Service;
 use super::activity::Activity;
 use super::body::{RequestBody, ResponseBody};
 use super::context::Context;
-use super::phase::Phase;
 
 /// The status that stands in log and metrics when the client left before there was an answer.
 const CLIENT_LEFT: u16 = 499;
@@ -56,7 +55,7 @@ impl Connection {
         let mut router = self.context.router.clone();
         let Ok(mut response) = router.call(request).await;
 
-        if version < Version::HTTP_2 && *self.context.phase().borrow() != Phase::Serving {
+        if version < Version::HTTP_2 && !self.context.keeps_connections() {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));

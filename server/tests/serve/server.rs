@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use kilonova_config::status::{ApiStatus, PodStatus};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tempfile::TempDir;
 
 use kilonova_probe::{Issued, client, wait_for};
@@ -121,6 +121,18 @@ impl Server {
         signal_process(self.process.id(), signal);
     }
 
+    /// Limits how many descriptors the supervisor may have; returns the limit before.
+    pub fn limit_descriptors(&self, most: Option<u64>) -> Option<u64> {
+        let process = pid(self.process.id());
+        let now = Rlimit {
+            current: most,
+            maximum: getrlimit(Resource::Nofile).maximum,
+        };
+        prlimit(Some(process), Resource::Nofile, now)
+            .unwrap()
+            .current
+    }
+
     pub fn wait_exit(&mut self) -> ExitStatus {
         let process = &mut self.process;
         wait_for("the server to exit", || process.try_wait().unwrap())
@@ -145,8 +157,11 @@ impl Drop for Server {
 }
 
 pub fn signal_process(process: u32, signal: Signal) {
-    let pid = Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
+    kill_process(pid(process), signal).unwrap();
+}
+
+fn pid(process: u32) -> Pid {
+    Pid::from_raw(i32::try_from(process).unwrap()).unwrap()
 }
 
 /// Runs the program to its end.

@@ -192,3 +192,29 @@ fn connections_one_after_another_are_shared() {
             .then(|| assert!(answered.iter().all(|count| *count >= 5), "{answered:?}"))
     });
 }
+
+#[test]
+fn a_worker_that_cannot_be_started_harms_nobody() {
+    let server = Server::start(&workers(2));
+    wait_for("two workers", || {
+        (server.ready_workers().len() == 2).then_some(())
+    });
+    let mut kept = Connection::open(server.address()).unwrap();
+    kept.get("/").unwrap();
+    let idle = wait_for("the kept connection", || {
+        let workers = server.api().workers;
+        let held: u64 = workers.iter().map(|worker| worker.connections).sum();
+        let idle = workers.iter().find(|worker| worker.connections == 0)?;
+        (held == 1).then_some(idle.pid)
+    });
+    // The supervisor may open nothing more: neither channels for another worker nor connections.
+    let before = server.limit_descriptors(Some(8));
+    signal_process(idle, Signal::KILL);
+    server.wait_log("cannot start a worker: Too many open files");
+    assert_eq!(kept.get("/").unwrap().status, 200);
+    server.limit_descriptors(before);
+    wait_for("two workers again", || {
+        (server.ready_workers().len() == 2).then_some(())
+    });
+    assert_eq!(client::get(server.address(), "/").status, 200);
+}
