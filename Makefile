@@ -4,12 +4,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
-export PATH := $(PATH):/usr/sbin:/sbin
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 TOOLS := $(CARGO_TARGET_DIR)/tools
 CLUSTER := e2e/cluster/run
 # The cluster of `make run`; tests make and remove their own.
-NAME ?= run
+NAME := run
 
 ##@ The two commands
 
@@ -36,7 +36,7 @@ bench: ## Start-up time and memory of the server, beside the real nova's figures
 
 check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete ## Everything a reviewer should not have to look for
 	cargo fmt --all --check
-	test -z "$$(gofmt -l e2e/cluster)"
+	unformatted=$$(gofmt -l e2e/cluster); test -z "$$unformatted"
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(TOOLS)/bin/cargo-deny --offline --all-features check bans licenses sources
 	$(TOOLS)/bin/cargo-machete

@@ -10,6 +10,8 @@ import (
 
 	"kilonova.dev/cluster/component"
 	"kilonova.dev/cluster/debian"
+
+	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -20,6 +22,12 @@ func main() {
 	syscall.Umask(0o022)
 	// Root's programs are found also from a user's shell.
 	if err := os.Setenv("PATH", os.Getenv("PATH")+":"+debian.Path); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	// What runs on after up must not hold open what its caller happened to have open, such as a pipe that tells that the
+	// caller is gone.
+	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -5,8 +5,9 @@
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
+use kilonova_e2e::namespace::PATIENCE;
 use kilonova_e2e::{Cluster, Namespace, audit, full};
-use kilonova_probe::Authority;
+use kilonova_probe::{Authority, wait_within};
 
 /// Requests the operator counts as writes, summed over their labels.
 fn writes(cluster: &Cluster) -> f64 {
@@ -46,14 +47,13 @@ fn an_idle_operator_writes_nothing() {
 
     // What readiness itself caused may still be on its way: the measured time begins after a quiet second.
     let mut before = audit::changes_by(operator);
-    loop {
+    wait_within(PATIENCE, "a second without a change", || {
         park_timeout(Duration::from_secs(1));
         let now = audit::changes_by(operator);
-        if now == before {
-            break;
-        }
+        let quiet = now == before;
         before = now;
-    }
+        quiet.then_some(())
+    });
     let (counted, began) = (writes(&cluster), Instant::now());
     assert!(
         counted > 0.0 && !before.is_empty(),

@@ -8,6 +8,8 @@ pub mod decision;
 mod prune;
 mod refresh;
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use kube::ResourceExt;
@@ -19,7 +21,7 @@ pub use refresh::refresh;
 use crate::api::ApiService;
 use crate::cluster::{Child, Cluster};
 use crate::desired::{Desired, Workload};
-use crate::names::REPLICAS_MANAGER;
+use crate::names::{self, REPLICAS_MANAGER};
 use crate::observed::{self, Held, Observed};
 use crate::tls::Verdict;
 use crate::{Error, hash};
@@ -58,16 +60,23 @@ pub async fn apply(
         applied,
         report: Report::default(),
     };
+    let mut held = BTreeSet::new();
     for workload in &desired.workloads {
         let waits = |verdict: &Verdict| workload.apis.contains(&verdict.api) && verdict.blocks();
         if verdicts.iter().any(waits) {
+            let names = workload.apis.iter().map(|api| api.dashed());
+            held.extend(names.map(|api| names::child(&service.name_any(), api)));
             writer.hold(workload).await?;
         } else {
             writer.workload(workload).await?;
         }
     }
     for child in &desired.services {
-        writer.place(child).await?;
+        // A Service that is there goes on describing the pods that are there.
+        let name = child.name_any();
+        if !(held.contains(&name) && writer.observed.services.contains_key(&name)) {
+            writer.place(child).await?;
+        }
     }
     prune::prune(&mut writer, desired).await?;
     Ok(writer.report)

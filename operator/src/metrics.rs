@@ -115,9 +115,4 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
-
-    /// Writes of one kind and verb so far.
-    pub fn writes(&self, kind: &str, verb: &str) -> u64 {
-        self.writes.with_label_values(&[kind, verb]).get()
-    }
 }

@@ -47,11 +47,6 @@ impl Rollout {
             && self.ready == self.desired
             && self.total == self.desired
     }
-
-    /// Whether somebody is served.
-    pub fn is_available(&self) -> bool {
-        self.desired == 0 || self.available > 0
-    }
 }
 
 /// Why a Deployment's own controller gave up, if it did.

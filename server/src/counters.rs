@@ -49,9 +49,9 @@ pub struct Snapshot {
 }
 
 impl Counters {
-    /// A connection was taken charge of; returns how many there were so far.
-    pub fn accepted(&self) -> u64 {
-        self.accepted.fetch_add(1, Relaxed) + 1
+    /// A connection was taken charge of.
+    pub fn accepted(&self) {
+        self.accepted.fetch_add(1, Relaxed);
     }
 
     /// A connection was closed.

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use kilonova_config::status::{PodStatus, Reload as LastReload};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -39,6 +40,7 @@ pub fn run(source: Source) -> io::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    raise_descriptor_limit();
     runtime.block_on(async {
         let (events, inbox) = unbounded_channel();
         event::watch_signals(&events)?;
@@ -65,6 +67,9 @@ pub fn run(source: Source) -> io::Result<ExitCode> {
     })
 }
 
+/// oslo.service `Launcher._on_alarm_exit`.
+const TIMEOUT_EXCEEDED: &str = "Graceful shutdown timeout exceeded, instantaneous exiting";
+
 struct Supervisor {
     source: Source,
     plan: Plan,
@@ -80,8 +85,7 @@ struct Supervisor {
     reload: Option<Reload>,
     last_reload: Option<LastReload>,
     reloads: (u64, u64),
-    needs_restart: bool,
-    gave_up: bool,
+    lost: Option<&'static str>,
 }
 
 impl Supervisor {
@@ -118,7 +122,8 @@ impl Supervisor {
         tokio::spawn(admin::serve(admin, events.clone()));
         let accepting = Accepting::start(services.len(), events.clone())?;
         let mut supervisor = Self {
-            stamps: Stamps::of(&source.files(&plan.config)),
+            // Unlike anything: the first second looks whether a file was changed while it was read.
+            stamps: Stamps::default(),
             source,
             plan,
             services,
@@ -132,8 +137,7 @@ impl Supervisor {
             reload: None,
             last_reload: None,
             reloads: (0, 0),
-            needs_restart: false,
-            gave_up: false,
+            lost: None,
         };
         supervisor.warn_of_dates();
         for service in &supervisor.services {
@@ -170,6 +174,10 @@ impl Supervisor {
                         .find(|service| service.workers.contains_key(&worker))
                     {
                         service.worker_exited(worker, status, last_line, &self.accepting);
+                        let finishing = self.stopping.as_ref().map(|stopping| stopping.stage);
+                        if finishing == Some(Stage::Finishing) && !status.success() {
+                            self.lost = Some("A worker died before it had finished");
+                        }
                     }
                     if let Some(reload) = &mut self.reload {
                         let step = reload.gone(worker);
@@ -210,7 +218,9 @@ impl Supervisor {
             }
             Signal::Hangup => {
                 tracing::info!("Caught SIGHUP, reading the configuration again");
-                self.read_again();
+                if self.stopping.is_none() {
+                    self.read_again();
+                }
                 None
             }
         }
@@ -249,7 +259,9 @@ impl Supervisor {
                         "{}: {abandoned} connections were given up",
                         service.plan.api.name
                     );
-                    self.gave_up = true;
+                    if self.stopping.is_some() {
+                        self.lost = Some(TIMEOUT_EXCEEDED);
+                    }
                 }
                 if let Some(child) = service.workers.get_mut(&worker) {
                     child.counters = *counters;
@@ -317,11 +329,16 @@ impl Supervisor {
                 .all(|service| service.workers.is_empty());
         match due {
             // The last worker and this clock may reach the deadline in either order.
-            Next::GiveUp => Some(give_up()),
-            _ if finished && self.gave_up => Some(give_up()),
+            Next::GiveUp => {
+                tracing::error!("{TIMEOUT_EXCEEDED}");
+                Some(Outcome::Failed)
+            }
             _ if finished => {
-                tracing::info!("WSGI server has stopped.");
-                Some(Outcome::Drained)
+                tracing::info!("{}", self.lost.unwrap_or("WSGI server has stopped."));
+                Some(match self.lost {
+                    Some(_) => Outcome::Failed,
+                    None => Outcome::Drained,
+                })
             }
             Next::Close => {
                 tracing::info!("Stopping WSGI server.");
@@ -365,7 +382,7 @@ impl Supervisor {
                 state: view::pod_state(self.started, stopping),
                 apis: self.services.iter().map(view::api_status).collect(),
                 ignored_settings: self.plan.ignored.clone(),
-                needs_restart: self.needs_restart,
+                needs_restart: self.plan.needs_restart,
                 last_reload: self.last_reload.clone(),
             },
             started: self.started,
@@ -376,9 +393,15 @@ impl Supervisor {
     }
 }
 
-fn give_up() -> Outcome {
-    tracing::error!("Graceful shutdown timeout exceeded, instantaneous exiting");
-    Outcome::Failed
+/// A worker takes four descriptors, a connection on its way one: what a shell allows by default may be too few.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // Without it the server still serves, only less.
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 async fn next_stage(stopping: Option<&Stopping>) {

@@ -166,7 +166,9 @@ fn say(control: &Waiting, message: &FromWorker) -> io::Result<()> {
         Err(error)
             if matches!(
                 error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::BrokenPipe
+                io::ErrorKind::WouldBlock
+                    | io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::ConnectionReset
             ) =>
         {
             Ok(())

@@ -70,6 +70,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "nova",
+        "{imagePullSecrets: [{name: a}, {name: a}], apis: [{name: osapi_compute}]}",
+        "spec.imagePullSecrets[1]: Duplicate value: {\"name\":\"a\"}",
+    ),
+    (
+        "nova",
         "apis: []",
         "spec.apis: Invalid value: 0: spec.apis in body should have at least 1 items",
     ),

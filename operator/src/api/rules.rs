@@ -116,7 +116,7 @@ pub fn seconds(field: &str) -> Rule {
 
 /// The name becomes part of a URL and of a volume.
 pub fn secret_name(field: &str) -> Rule {
-    Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')").message(
+    Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message(
         format!(
             "{field} must be the name of a Secret in the same namespace: lower-case letters, digits, '-' and '.', \
              beginning and ending with a letter or digit"

@@ -85,6 +85,7 @@ pub struct ApiServiceSpec {
     /// Secrets with the credentials of the image's registry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub image_pull_secrets: Vec<LocalReference>,
     /// The servers' log (nova: oslo.log's options).
     #[serde(skip_serializing_if = "Option::is_none")]

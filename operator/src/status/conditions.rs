@@ -203,34 +203,40 @@ fn progress(name: &str, rollout: &Rollout) -> String {
 }
 
 fn available(evidence: &Evidence<'_>) -> Finding {
-    let own = || {
+    let rollouts = |api| {
         let all = evidence.observed.deployments.values();
-        all.filter(|deployment| observed::is_own(evidence.service, *deployment))
+        let own = all.filter(|deployment| observed::is_own(evidence.service, *deployment));
+        own.filter(move |deployment| observed::runs(deployment, api))
+            .map(Rollout::of)
+            .collect::<Vec<_>>()
     };
-    let served = |api| {
-        own().any(|deployment| {
-            observed::runs(deployment, api) && Rollout::of(deployment).is_available()
-        })
-    };
-    let down = evidence
-        .service
-        .spec
-        .apis
-        .iter()
-        .map(|api| api.name)
-        .filter(|api| !served(*api));
-    let down: Vec<String> = down.map(|api| api.to_string()).collect();
-    if down.is_empty() {
-        finding(
-            AVAILABLE,
-            true,
-            "PodsAvailable",
-            "every API has a pod that serves",
-        )
-    } else {
-        let message = format!("no pod serves {}", down.join(", "));
-        finding(AVAILABLE, false, "NoPodAvailable", message)
+    let (mut down, mut stopped) = (Vec::new(), Vec::new());
+    for api in &evidence.service.spec.apis {
+        let rollouts = rollouts(api.name);
+        if rollouts.iter().any(|rollout| rollout.available > 0) {
+            continue;
+        }
+        let asked = rollouts.is_empty() || rollouts.iter().any(|rollout| rollout.desired > 0);
+        let list = if asked { &mut down } else { &mut stopped };
+        list.push(api.name.to_string());
     }
+    if !down.is_empty() {
+        let message = format!("no pod serves {}", down.join(", "));
+        return finding(AVAILABLE, false, "NoPodAvailable", message);
+    }
+    if !stopped.is_empty() {
+        let message = format!(
+            "replicas is 0: no pod serves {}, as asked",
+            stopped.join(", ")
+        );
+        return finding(AVAILABLE, true, "ScaledToZero", message);
+    }
+    finding(
+        AVAILABLE,
+        true,
+        "PodsAvailable",
+        "every API has a pod that serves",
+    )
 }
 
 fn tls(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -4,12 +4,12 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kilonova_config::DRAIN_DELAY_SECONDS;
 use kube::ResourceExt;
+use serde_json::Value;
 
 use crate::names;
 
 /// Reasons a container waits for that time alone does not end.
 const TROUBLES: &[&str] = &[
-    "CrashLoopBackOff",
     "ErrImageNeverPull",
     "ErrImagePull",
     "ImagePullBackOff",
@@ -18,6 +18,8 @@ const TROUBLES: &[&str] = &[
     "CreateContainerError",
     "RunContainerError",
 ];
+
+const CRASH_LOOP: &str = "CrashLoopBackOff";
 
 /// Why a pod does not serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,9 @@ fn has_ended(pod: &Pod) -> bool {
 fn container_trouble(pod: &Pod) -> Option<Trouble> {
     let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
     statuses.iter().find_map(|status| {
+        if crashes(status) {
+            return Some(crash_loop(pod, status));
+        }
         let waiting = status.state.as_ref()?.waiting.as_ref()?;
         let reason = waiting
             .reason
@@ -82,7 +87,6 @@ fn container_trouble(pod: &Pod) -> Option<Trouble> {
                     status.image
                 )),
             ),
-            "CrashLoopBackOff" => (reason, last_words(status)),
             _ => (reason, waiting.message.clone()),
         };
         let said = said.map(|said| format!(": {said}")).unwrap_or_default();
@@ -93,15 +97,51 @@ fn container_trouble(pod: &Pod) -> Option<Trouble> {
     })
 }
 
-/// Exit status of the container's last run, and the last line it wrote.
+/// Whether a container has failed again and again and is not ready now: between two attempts it waits or runs, and both
+/// are the same trouble.
+fn crashes(status: &ContainerStatus) -> bool {
+    let last = status.last_state.as_ref();
+    let failed = last.and_then(|last| last.terminated.as_ref());
+    let waits = status
+        .state
+        .as_ref()
+        .and_then(|state| state.waiting.as_ref());
+    let backs_off = waits.is_some_and(|waits| waits.reason.as_deref() == Some(CRASH_LOOP));
+    let again = status.restart_count > 1 && failed.is_some_and(|failed| failed.exit_code != 0);
+    !status.ready && (backs_off || again)
+}
+
+fn crash_loop(pod: &Pod, status: &ContainerStatus) -> Trouble {
+    let said = last_words(status).map(|said| format!(": {said}"));
+    Trouble {
+        message: format!(
+            "pod {} is in {CRASH_LOOP}{}",
+            pod.name_any(),
+            said.unwrap_or_default()
+        ),
+        reason: CRASH_LOOP.to_owned(),
+    }
+}
+
+/// Exit status of the container's last run, and what it said in its last line. Time and process id of the line are left
+/// out: they change with every attempt.
 fn last_words(status: &ContainerStatus) -> Option<String> {
     let terminated = status.last_state.as_ref()?.terminated.as_ref()?;
     let message = terminated.message.as_deref().unwrap_or_default();
     let line = message.lines().rev().find(|line| !line.trim().is_empty());
-    let line = line
-        .map(|line| format!(", saying: {}", line.trim()))
-        .unwrap_or_default();
-    Some(format!("exit status {}{line}", terminated.exit_code))
+    let said = line.map(|line| format!(", saying: {}", said(line.trim())));
+    let said = said.unwrap_or_default();
+    Some(format!("exit status {}{said}", terminated.exit_code))
+}
+
+/// The message of a log line: after the request id of an oslo line, or in a JSON line's own field.
+fn said(line: &str) -> String {
+    let object: Option<Value> = serde_json::from_str(line).ok();
+    let message = object
+        .as_ref()
+        .and_then(|object| object["message"].as_str());
+    let after_id = || line.split_once("] ").map(|(_, message)| message);
+    message.or_else(after_id).unwrap_or(line).to_owned()
 }
 
 fn unschedulable(pod: &Pod) -> Option<Trouble> {

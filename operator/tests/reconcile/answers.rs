@@ -100,7 +100,7 @@ async fn a_pod_that_crashes_is_named_with_its_last_words() {
     crashing["status"]["containerStatuses"] = json!([{
         "name": "kilonova", "image": "i", "imageID": "", "ready": false, "restartCount": 3,
         "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting"}},
-        "lastState": {"terminated": {"exitCode": 1, "message": "starting\nport 80: permission denied\n"}},
+        "lastState": {"terminated": {"exitCode": 1, "message": "starting\n2026-11-23 15:48:43.818 9403 ERROR kilonova_server.supervisor [-] port 80: permission denied\n"}},
     }]);
     world.server.put("pods", crashing);
     world.reconcile().await;
@@ -113,4 +113,14 @@ async fn a_pod_that_crashes_is_named_with_its_last_words() {
             .condition("Reconciling")
             .starts_with("True RollingOut")
     );
+
+    // The next attempt runs for a moment: the same trouble, and nothing is written.
+    let mut running = world.server.get("pods", "nova-metadata-1").unwrap();
+    let container = &mut running["status"]["containerStatuses"][0];
+    container["restartCount"] = 4.into();
+    container["state"] = json!({"running": {}});
+    world.server.put("pods", running);
+    world.server.writes();
+    world.reconcile().await;
+    assert_eq!(world.server.writes(), Vec::<String>::new());
 }

@@ -72,6 +72,7 @@ async fn every_fault_of_a_secret_has_its_reason_and_touches_nothing_that_runs() 
     world.secret("api-tls", &[("tls.crt", &certificate), ("tls.key", &key)]);
     world.settle().await;
     let running = world.server.get("deployments", "nova-osapi-compute");
+    let service = world.server.get("services", "nova-osapi-compute");
     // Something that would roll the pods waits too.
     world.spec(&TLS.replace("name: osapi_compute", "name: osapi_compute, port: 443"));
 
@@ -101,6 +102,7 @@ async fn every_fault_of_a_secret_has_its_reason_and_touches_nothing_that_runs() 
             "{said}"
         );
         assert!(world.condition("Available").starts_with("True"));
+        assert_eq!(world.server.get("services", "nova-osapi-compute"), service);
     }
     world.server.remove("secrets", "api-tls");
     world.reconcile().await;

@@ -34,6 +34,16 @@ pub fn split(config: &Config) -> Result<Documents, Error> {
     })
 }
 
+/// `running` with the hot settings of `wanted`, as far as both have the API they belong to; what is cold stays.
+pub fn with_hot_of(running: &Config, wanted: &Config) -> Result<Config, Error> {
+    let mut config = serde_yaml::to_value(running)?;
+    let wanted = serde_yaml::to_value(wanted)?;
+    for path in HOT {
+        copy(&mut config, &wanted, path);
+    }
+    Ok(serde_yaml::from_value(config)?)
+}
+
 /// Lays `over` on `base`: mappings are joined key by key, lists of named entries by name, all else is replaced.
 pub fn merge(base: Value, over: Value) -> Value {
     match (base, over) {
@@ -67,6 +77,34 @@ pub fn merge(base: Value, over: Value) -> Value {
 
 fn name(entry: &Value) -> Option<&str> {
     entry.get("name").and_then(Value::as_str)
+}
+
+/// Makes what `path` names in `to` what it is in `from`.
+fn copy(to: &mut Value, from: &Value, path: &[&str]) {
+    match path {
+        [] => {}
+        ["*", rest @ ..] => {
+            let entries = from.as_sequence().map_or(&[][..], Vec::as_slice);
+            for to in to.as_sequence_mut().into_iter().flatten() {
+                if let Some(from) = entries.iter().find(|from| name(from) == name(to)) {
+                    copy(to, from, rest);
+                }
+            }
+        }
+        [key, rest @ ..] => {
+            let (Some(to), Some(from)) = (to.as_mapping_mut(), from.as_mapping()) else {
+                return;
+            };
+            if rest.is_empty() {
+                match from.get(*key) {
+                    Some(value) => to.insert((*key).into(), value.clone()),
+                    None => to.shift_remove(*key),
+                };
+            } else if let (Some(to), Some(from)) = (to.get_mut(*key), from.get(*key)) {
+                copy(to, from, rest);
+            }
+        }
+    }
 }
 
 /// Moves what `path` names from `cold` to the same place in `hot`.
@@ -183,6 +221,23 @@ apis:
         );
         let config: Config = serde_yaml::from_value(merged).unwrap();
         assert_eq!(config, sample());
+    }
+
+    #[test]
+    fn a_running_server_takes_the_hot_settings_alone() {
+        let mut wanted = sample();
+        wanted.apis[0].workers = None;
+        wanted.apis[0].tls = None;
+        wanted.apis[1].port = Some(81);
+        wanted.apis[1].http.keep_alive = true;
+        wanted.apis[1].workers = Some(3);
+        wanted.apis.push(crate::Api::named("ec2"));
+        wanted.drain_delay_seconds = 9;
+        let mut expected = sample();
+        expected.apis[0].workers = None;
+        expected.apis[1].http.keep_alive = true;
+        expected.apis[1].workers = Some(3);
+        assert_eq!(with_hot_of(&sample(), &wanted).unwrap(), expected);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod status;
 
 pub use api::{Api, ClientAuth, ClientAuthMode, Http, Tls};
 pub use config::{Admin, Config, LogFormat, LogLevel, Logging, Problem};
-pub use hot::{Documents, merge, split};
+pub use hot::{Documents, merge, split, with_hot_of};
 pub use load::{Error, Loaded, parse, read};
 
 /// Port of the admin endpoints (`/livez`, `/readyz`, `/startupz`, `/metrics`, `/status`).

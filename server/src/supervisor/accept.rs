@@ -265,7 +265,7 @@ impl Accept {
             self.gates[api].waiting.clear();
         }
         while let Some(connection) = self.gates[api].waiting.pop_front() {
-            let Some(worker) = handed::choose(&self.workers, api) else {
+            let Some(worker) = handed::choose(&self.workers, api, self.most()) else {
                 self.gates[api].waiting.push_front(connection);
                 return;
             };
@@ -286,7 +286,18 @@ impl Accept {
 
     fn wanted(&self, api: usize) -> bool {
         let gate = &self.gates[api];
-        gate.failing || (gate.waiting.is_empty() && handed::choose(&self.workers, api).is_some())
+        gate.failing
+            || (gate.waiting.is_empty()
+                && handed::choose(&self.workers, api, self.most()).is_some())
+    }
+
+    /// The last of the backlog is served whatever there is already: it is the workers' end, not their day.
+    fn most(&self) -> u64 {
+        if self.closing {
+            u64::MAX
+        } else {
+            MOST_CONNECTIONS
+        }
     }
 
     /// Listens only where a connection could be handed over: the backlog holds the others.
@@ -302,6 +313,8 @@ impl Accept {
             return;
         }
         for api in 0..self.gates.len() {
+            // What an earlier look found says nothing about the backlog of now.
+            self.gates[api].empty = false;
             self.fill(api);
             if self.gates[api].empty {
                 self.gates[api].close();

@@ -28,8 +28,30 @@ pub struct Plan {
     pub config: Config,
     /// Settings this release does not know.
     pub ignored: Vec<String>,
+    /// The files ask for something that needs another pod.
+    pub needs_restart: bool,
     /// One for each entry of `config.apis`.
     pub services: Vec<ServicePlan>,
+}
+
+impl Plan {
+    fn of(config: Config, ignored: Vec<String>, needs_restart: bool) -> Result<Self, PlanError> {
+        let services = config.apis.iter().map(|api| service(&config, api));
+        let services = services.collect::<Result<_, _>>()?;
+        Ok(Self {
+            config,
+            ignored,
+            needs_restart,
+            services,
+        })
+    }
+
+    /// What an API is to be served with.
+    pub fn service(&self, name: &str) -> Option<&ServicePlan> {
+        self.services
+            .iter()
+            .find(|service| service.api.name == name)
+    }
 }
 
 /// What one API is to be served with.
@@ -92,21 +114,28 @@ pub enum PlanError {
 }
 
 impl Source {
-    /// Reads and checks everything.
+    /// Reads and checks everything, for a server that starts.
     pub fn plan(&self) -> Result<Plan, PlanError> {
-        let Loaded { config, ignored } = match self {
+        let Loaded { config, ignored } = self.load()?;
+        Plan::of(config, ignored, false)
+    }
+
+    /// Reads and checks everything, for a server that runs with `running`: what it cannot change while it runs stays.
+    pub fn plan_for(&self, running: &Config) -> Result<Plan, PlanError> {
+        let Loaded { config, ignored } = self.load()?;
+        let effective = kilonova_config::with_hot_of(running, &config)?;
+        let needs_restart =
+            kilonova_config::split(&config)?.cold != kilonova_config::split(&effective)?.cold;
+        Plan::of(effective, ignored, needs_restart)
+    }
+
+    fn load(&self) -> Result<Loaded, PlanError> {
+        Ok(match self {
             Self::Path(path) => kilonova_config::read(path)?,
             Self::Embedded => Loaded {
                 config: embedded(),
                 ignored: Vec::new(),
             },
-        };
-        let services = config.apis.iter().map(|api| service(&config, api));
-        let services = services.collect::<Result<_, _>>()?;
-        Ok(Plan {
-            config,
-            ignored,
-            services,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -18,6 +19,9 @@ pub struct Reload {
     pub revision: u64,
     /// What is to be done from then on.
     pub plan: Plan,
+    /// The same as its workers are told, one for each API that was started.
+    pub settings: Vec<OwnedFd>,
+    asked: BTreeSet<WorkerId>,
     waiting: BTreeSet<WorkerId>,
     seconds: u32,
 }
@@ -35,13 +39,31 @@ pub enum Step {
 
 impl Reload {
     /// A reload that waits for these workers.
-    pub fn new(revision: u64, plan: Plan, workers: impl Iterator<Item = WorkerId>) -> Self {
+    pub fn new(
+        revision: u64,
+        plan: Plan,
+        settings: Vec<OwnedFd>,
+        workers: impl Iterator<Item = WorkerId>,
+    ) -> Self {
+        let asked: BTreeSet<_> = workers.collect();
         Self {
             revision,
             plan,
-            waiting: workers.collect(),
+            settings,
+            waiting: asked.clone(),
+            asked,
             seconds: 0,
         }
+    }
+
+    /// Whether a worker was asked to prepare; one that was started since was not.
+    pub fn asked(&self, worker: WorkerId) -> bool {
+        self.asked.contains(&worker)
+    }
+
+    /// Where it stands before anybody has answered: with nobody to ask it is done.
+    pub fn first_step(&self) -> Step {
+        self.step()
     }
 
     /// A worker has prepared, or could not.
@@ -108,8 +130,25 @@ mod tests {
     use super::*;
     use crate::supervisor::plan::Source;
 
+    #[test]
+    fn one_that_was_started_since_was_not_asked() {
+        assert_eq!((reload().asked(2), reload().asked(3)), (true, false));
+        let alone = Reload::new(
+            1,
+            Source::Embedded.plan().unwrap(),
+            Vec::new(),
+            [].into_iter(),
+        );
+        assert_eq!(alone.first_step(), Step::Commit(vec![]));
+    }
+
     fn reload() -> Reload {
-        Reload::new(7, Source::Embedded.plan().unwrap(), [1, 2].into_iter())
+        Reload::new(
+            7,
+            Source::Embedded.plan().unwrap(),
+            Vec::new(),
+            [1, 2].into_iter(),
+        )
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Restarts {
         EARLY
     }
 
-    /// Whether the API's workers do not stay alive. Stays so until one of them settles.
+    /// Whether the API's workers do not stay alive. Stays so until all that there should be have settled.
     pub fn failing(&self, now: Instant) -> bool {
         self.attempts_while_failing > 0
             || (self.early_deaths.len() >= DEATHS

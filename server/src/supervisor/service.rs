@@ -132,10 +132,13 @@ impl Service {
             return Ok(());
         };
         child.ready = Some(Instant::now());
-        if child.stays() {
-            child.state = WorkerState::Ready;
+        let channel = child.connections.take();
+        if !child.stays() {
+            // Retired before it was ready: it gets no connection, and the socket waits for one that stays.
+            return Ok(());
         }
-        if let Some(channel) = child.connections.take() {
+        child.state = WorkerState::Ready;
+        if let Some(channel) = channel {
             let api = self.index;
             accepting.tell(Command::Worker {
                 api,
@@ -219,7 +222,13 @@ impl Service {
             self.failing = None;
             accepting.tell(Command::Failing(self.index, false));
         }
-        if self.staying().count() >= self.desired() && self.workers.values().all(settled) {
+        if self.staying().count() >= self.desired()
+            && self
+                .workers
+                .values()
+                .filter(|child| child.stays())
+                .all(settled)
+        {
             self.restarts.settled();
         }
     }
@@ -275,7 +284,7 @@ impl Service {
 /// Whether a worker has lived long enough to believe in it.
 fn settled(child: &Child) -> bool {
     let long = Restarts::settles_after();
-    child.ready.is_some_and(|ready| ready.elapsed() >= long)
+    child.stays() && child.ready.is_some_and(|ready| ready.elapsed() >= long)
 }
 
 /// oslo.service `ProcessLauncher._wait_child`.

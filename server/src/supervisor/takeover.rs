@@ -1,5 +1,6 @@
 //! The supervisor's part of a reload: reads, has the workers prepare, and commits or leaves everything as it was.
 
+use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kilonova_config::status::Reload as LastReload;
@@ -9,8 +10,9 @@ use super::Supervisor;
 use super::accept::WorkerId;
 use super::plan::Plan;
 use super::reload::{Reload, Stamps, Step};
+use crate::channel::sealed;
+use crate::log;
 use crate::message::ToWorker;
-use crate::{channel, log};
 
 /// How often files that change while they are read are read at once; after that, with the next second.
 const READINGS: u32 = 3;
@@ -18,13 +20,16 @@ const READINGS: u32 = 3;
 impl Supervisor {
     /// Reads everything; what is good is prepared, what is bad is said once and changes nothing.
     pub(super) fn read_again(&mut self) {
+        // Whatever was being prepared is older than what is read now.
+        self.reload = None;
         let files = self.source.files(&self.plan.config);
         for _ in 0..READINGS {
             self.stamps = Stamps::of(&files);
-            let plan = self.source.plan();
+            let plan = self.source.plan_for(&self.plan.config);
             // A Secret that is swapped between two of its files is neither the old one nor the new one.
             if Stamps::of(&files) == self.stamps {
                 return match plan {
+                    Ok(plan) if plan == self.plan => self.accept_as_it_is(),
                     Ok(plan) => self.prepare(plan),
                     Err(error) => self.refuse(error.to_string()),
                 };
@@ -32,39 +37,47 @@ impl Supervisor {
         }
     }
 
+    /// The files ask for what is served already, possibly after they had asked for something bad.
+    fn accept_as_it_is(&mut self) {
+        if self
+            .last_reload
+            .as_ref()
+            .is_some_and(|reload| reload.error.is_some())
+        {
+            tracing::info!("The configuration is what is served again");
+            self.last_reload = Some(LastReload {
+                at: unix_now(),
+                error: None,
+            });
+        }
+    }
+
     fn prepare(&mut self, plan: Plan) {
-        let cold = |plan: &Plan| {
-            kilonova_config::split(&plan.config)
-                .map(|documents| documents.cold)
-                .ok()
-        };
-        self.needs_restart = cold(&plan) != cold(&self.plan);
-        if self.needs_restart {
+        if plan.needs_restart && !self.plan.needs_restart {
             tracing::warn!(
                 "configuration: some changed settings need another pod; the others are taken over"
             );
         }
+        let settings = self.services.iter().map(|service| {
+            let next = plan
+                .service(&service.plan.api.name)
+                .unwrap_or(&service.plan);
+            sealed::write(&next.settings)
+        });
+        let settings: Vec<OwnedFd> = match settings.collect() {
+            Ok(settings) => settings,
+            Err(error) => return self.refuse(format!("cannot pass settings on: {error}")),
+        };
         self.revision += 1;
         let mut workers = Vec::new();
-        for service in &self.services {
-            let Some(next) = plan
-                .services
-                .iter()
-                .find(|next| next.api.name == service.plan.api.name)
-            else {
-                continue;
-            };
-            let settings = match channel::sealed::write(&next.settings) {
-                Ok(settings) => settings,
-                Err(error) => return self.refuse(format!("cannot pass settings on: {error}")),
-            };
+        for (service, settings) in self.services.iter().zip(&settings) {
             for (worker, child) in &service.workers {
-                child.prepare(self.revision, &settings);
+                child.prepare(self.revision, settings);
                 workers.push(*worker);
             }
         }
-        let mut reload = Reload::new(self.revision, plan, workers.into_iter());
-        let step = reload.gone(WorkerId::MAX);
+        let reload = Reload::new(self.revision, plan, settings, workers.into_iter());
+        let step = reload.first_step();
         self.reload = Some(reload);
         self.take(step);
     }
@@ -81,20 +94,21 @@ impl Supervisor {
     }
 
     fn commit(&mut self, late: &[WorkerId]) {
-        let Some(Reload { revision, plan, .. }) = self.reload.take() else {
+        let Some(reload) = self.reload.take() else {
             return;
         };
-        for service in &mut self.services {
-            if let Some(next) = plan
-                .services
-                .iter()
-                .find(|next| next.api.name == service.plan.api.name)
-            {
+        let revision = reload.revision;
+        for (service, settings) in self.services.iter_mut().zip(&reload.settings) {
+            if let Some(next) = reload.plan.service(&service.plan.api.name) {
                 service.plan = next.clone();
             }
-            service.tell_all(&ToWorker::Commit { revision });
-            for worker in late {
-                if let Some(child) = service.workers.get(worker) {
+            for (worker, child) in &service.workers {
+                // One that was started meanwhile was started with the old settings.
+                if !reload.asked(*worker) {
+                    child.prepare(revision, settings);
+                }
+                child.tell(&ToWorker::Commit { revision });
+                if late.contains(worker) {
                     tracing::error!(
                         "Child {} did not take the new settings, replacing it",
                         child.process
@@ -103,9 +117,8 @@ impl Supervisor {
                 }
             }
         }
-        log::set(&plan.config.logging);
-        self.plan = plan;
-        self.stamps = Stamps::of(&self.source.files(&self.plan.config));
+        log::set(&reload.plan.config.logging);
+        self.plan = reload.plan;
         self.reloads.0 += 1;
         self.last_reload = Some(LastReload {
             at: unix_now(),

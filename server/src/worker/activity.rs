@@ -20,6 +20,8 @@ pub struct Activity {
     head: AtomicU64,
     in_flight: AtomicU32,
     bodies: AtomicU32,
+    /// The rest of a body nobody wants is still to come.
+    leftover: AtomicBool,
     write_stalled: AtomicBool,
     http2: AtomicBool,
 }
@@ -45,6 +47,7 @@ impl Activity {
             head: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             bodies: AtomicU32::new(0),
+            leftover: AtomicBool::new(false),
             write_stalled: AtomicBool::new(false),
             http2: AtomicBool::new(false),
         }
@@ -54,7 +57,8 @@ impl Activity {
     pub fn read(&self) {
         let now = self.now();
         self.progress.store(now, Relaxed);
-        if self.in_flight.load(Relaxed) == 0 && !self.is_http2() && self.head.load(Relaxed) == 0 {
+        let between = self.in_flight.load(Relaxed) == 0 && !self.leftover.load(Relaxed);
+        if between && !self.is_http2() && self.head.load(Relaxed) == 0 {
             self.head.store(now + 1, Relaxed);
         }
     }
@@ -70,11 +74,18 @@ impl Activity {
     /// The head of a request is complete; its body may follow.
     pub fn began(&self, body_follows: bool) {
         self.head.store(0, Relaxed);
+        self.leftover.store(false, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         self.bodies.fetch_add(u32::from(body_follows), Relaxed);
     }
 
-    /// A request's body is complete, or nobody wants the rest.
+    /// Nobody wants the rest of a request's body; what comes of it is not the head of the next one.
+    pub fn body_abandoned(&self) {
+        self.leftover.store(true, Relaxed);
+        self.body_ended();
+    }
+
+    /// A request's body is complete.
     pub fn body_ended(&self) {
         self.bodies.fetch_sub(1, Relaxed);
     }
@@ -163,6 +174,20 @@ mod tests {
     #[case(Seen { idle: S(1), head: Some(S(1)), ..Seen::default() }, false)]
     fn only_quiet_connections_are_closed(#[case] seen: Seen, #[case] quiet: bool) {
         assert_eq!(seen.quiet(), quiet);
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_an_unwanted_body_is_no_head() {
+        let activity = Activity::new();
+        activity.began(true);
+        activity.body_abandoned();
+        activity.answered();
+        activity.read();
+        assert_eq!(activity.seen().head, None);
+        activity.began(false);
+        activity.answered();
+        activity.read();
+        assert!(activity.seen().head.is_some());
     }
 
     #[tokio::test]

@@ -57,7 +57,9 @@ impl HttpBody for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.ended();
+        if let Some(activity) = self.owed.take() {
+            activity.body_abandoned();
+        }
     }
 }
 

@@ -106,7 +106,14 @@ impl Inbox {
             in_flight,
         };
         match self.channel.send(&report.encode()).await {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+                ) =>
+            {
+                Ok(())
+            }
             sent => sent,
         }
     }

@@ -2,11 +2,9 @@
 
 use rustix::process::Signal;
 
-use kilonova_probe::wait_for;
-use kilonova_probe::{Authority, Issued};
-use kilonova_probe::{Connection, TlsConnection};
+use kilonova_probe::{Authority, Connection, Issued, TlsConnection, client, wait_for};
 
-use crate::server::{Server, write, write_pair};
+use crate::server::{Server, signal_process, write, write_pair};
 use crate::tls::serve;
 
 const TLS: &str = "{apis: [{name: osapi_compute, port: 0, listen: 127.0.0.1, workers: 2,
@@ -121,4 +119,40 @@ fn what_needs_another_pod_is_said_and_not_done() {
     wait_for("two workers", || {
         (server.ready_workers().len() == 2).then_some(())
     });
+
+    // The next hot change does not make it forgotten, and TLS does not come to a running port.
+    let tls = "listen: 127.0.0.2, tls: {certificateDirectory: '{dir}/tls'}";
+    server.configure(&plain(3, true).replace("listen: 127.0.0.1", tls));
+    wait_for("three workers", || {
+        (server.ready_workers().len() == 3).then_some(())
+    });
+    assert!(server.status().needs_restart);
+    assert_eq!(client::get(server.address(), "/").status, 200);
+    server.configure(&plain(3, true));
+    wait_for("the wish to be taken back", || {
+        (!server.status().needs_restart).then_some(())
+    });
+}
+
+#[test]
+fn a_worker_that_starts_during_a_reload_serves_the_new_certificate() {
+    let authority = Authority::new();
+    let server = serve(&authority, &Issued::valid(&authority), TLS);
+    let ready = wait_for("two workers", || {
+        let ready = server.ready_workers();
+        (ready.len() == 2).then_some(ready)
+    });
+    // One worker hangs, so that the reload waits for it while the other is replaced.
+    signal_process(ready[0], Signal::STOP);
+    let renewed = Issued::valid(&authority);
+    write_pair(server.path(), &renewed);
+    signal_process(ready[1], Signal::KILL);
+    wait_for("the reload", || server.status().last_reload);
+    wait_for("two other workers", || {
+        let now = server.ready_workers();
+        (now.len() == 2 && !now.contains(&ready[0]) && !now.contains(&ready[1])).then_some(())
+    });
+    for _ in 0..4 {
+        assert_eq!(shown(&server, &authority), renewed.der());
+    }
 }

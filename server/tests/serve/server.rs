@@ -121,6 +121,12 @@ impl Server {
         signal_process(self.process.id(), signal);
     }
 
+    /// How many descriptors the supervisor has.
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.process.id());
+        fs::read_dir(folder).unwrap().count()
+    }
+
     /// Limits how many descriptors the supervisor may have; returns the limit before.
     pub fn limit_descriptors(&self, most: Option<u64>) -> Option<u64> {
         let process = pid(self.process.id());

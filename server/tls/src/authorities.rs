@@ -43,7 +43,8 @@ impl Authorities {
     /// Reads a PEM bundle.
     pub fn parse(ca_pem: &[u8]) -> Result<Self, AuthoritiesError> {
         let invalid = |position, message: String| AuthoritiesError::Invalid { position, message };
-        let bundle = certificates(ca_pem).map_err(|error| invalid(1, error.to_string()))?;
+        let bundle = certificates(ca_pem)
+            .map_err(|(position, error)| invalid(position, error.to_string()))?;
         let mut roots = RootCertStore::empty();
         for (index, certificate) in bundle.into_iter().enumerate() {
             roots

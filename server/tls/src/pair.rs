@@ -116,12 +116,16 @@ fn is_encrypted(text: &[u8]) -> bool {
     has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
 }
 
-/// Whether a PEM text has a section of this kind.
-pub(crate) fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+/// The certificates of a PEM text, whatever else is in it; or which section, from 1, cannot be read.
+pub(crate) fn certificates(
+    text: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, (usize, pem::Error)> {
     let mut found = Vec::new();
-    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text) {
-        if let (SectionKind::Certificate, der) = section? {
-            found.push(CertificateDer::from(der));
+    for (index, section) in <(SectionKind, Vec<u8>)>::pem_slice_iter(text).enumerate() {
+        match section {
+            Ok((SectionKind::Certificate, der)) => found.push(CertificateDer::from(der)),
+            Ok(_) => {}
+            Err(error) => return Err((index + 1, error)),
         }
     }
     Ok(found)

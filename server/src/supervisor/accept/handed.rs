@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::AsFd;
 
+use super::WorkerId;
 use super::gate::Connection;
-use super::{MOST_CONNECTIONS, WorkerId};
 use crate::channel::Channel;
 use crate::channel::handover::{Handover, Report};
 use crate::supervisor::balance::{self, Load};
@@ -19,12 +19,13 @@ pub(super) struct Handed {
 }
 
 /// The worker of `api` that gets the next connection.
-pub(super) fn choose(workers: &BTreeMap<WorkerId, Handed>, api: usize) -> Option<WorkerId> {
+pub(super) fn choose(
+    workers: &BTreeMap<WorkerId, Handed>,
+    api: usize,
+    most: u64,
+) -> Option<WorkerId> {
     let of_api = workers.iter().filter(|(_, handed)| handed.api == api);
-    balance::choose(
-        of_api.map(|(id, handed)| (*id, &handed.load)),
-        MOST_CONNECTIONS,
-    )
+    balance::choose(of_api.map(|(id, handed)| (*id, &handed.load)), most)
 }
 
 impl Handed {
