@@ -2,8 +2,9 @@
 
 use std::env;
 use std::future::Future;
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use k8s_openapi::api::core::v1::{self as core, Pod};
 use kilonova_probe::{client, wait_within};
@@ -81,6 +82,23 @@ pub fn kubectl(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
+/// `kubectl apply` of a text, as a user would call it.
+pub fn apply(options: &[&str], manifest: &str) -> Output {
+    let mut kubectl = Command::new(program("kubectl"))
+        .arg("apply")
+        .args(options)
+        .args(["-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = kubectl.stdin.take().unwrap();
+    input.write_all(manifest.as_bytes()).unwrap();
+    drop(input);
+    kubectl.wait_with_output().unwrap()
+}
+
 /// Helm, as a user would call it.
 pub fn helm(arguments: &[&str]) -> Output {
     Command::new(program("helm"))
@@ -89,8 +107,7 @@ pub fn helm(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// A program of the cluster.
-pub fn program(name: &str) -> PathBuf {
+fn program(name: &str) -> PathBuf {
     let folder = env::var("KILONOVA_CACHE").map_or_else(
         |_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/cluster")),
         PathBuf::from,

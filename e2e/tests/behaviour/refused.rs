@@ -1,10 +1,7 @@
 //! What `kubectl apply` prints for a resource that cannot be served.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use kilonova_e2e::Cluster;
-use kilonova_e2e::cluster::program;
+use kilonova_e2e::cluster::apply;
 
 /// Name, spec and the message, which names the field and the way out.
 const REFUSED: &[(&str, &str, &str)] = &[
@@ -99,20 +96,7 @@ fn kubectl_apply_says_which_field_and_what_to_do() {
                 format!("{{{spec}}}")
             },
         );
-        let mut kubectl = Command::new(program("kubectl"))
-            .args(["apply", "-f", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        kubectl
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(manifest.as_bytes())
-            .unwrap();
-        let output = kubectl.wait_with_output().unwrap();
+        let output = apply(&[], &manifest);
         let printed = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "accepted: {spec}");
         assert!(
