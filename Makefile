@@ -17,6 +17,7 @@ run: images ## Build everything, start a local cluster, install Kilonova, serve 
 	e2e/quickstart $(NAME)
 
 test: ## All tests at reduced figures: unit, the real program on loopback, and a cluster of their own
+	e2e/packages postgresql mariadb-server-core mariadb-client-core prometheus
 	cargo test --locked --workspace --exclude kilonova-e2e
 	$(CLUSTER) test
 	$(MAKE) images

@@ -84,6 +84,8 @@ fn effect(before: &str, after: &str) -> (bool, bool, bool, bool) {
 const NOTHING: (bool, bool, bool, bool) = (false, false, false, false);
 const RELOAD: (bool, bool, bool, bool) = (false, true, false, false);
 const ROLL: (bool, bool, bool, bool) = (true, false, true, false);
+/// A setting that is hot comes or goes with one that is not.
+const ROLL_WITH_HOT: (bool, bool, bool, bool) = (true, true, true, false);
 const PODS: (bool, bool, bool, bool) = (false, false, true, false);
 const COUNT: (bool, bool, bool, bool) = (false, false, false, true);
 
@@ -94,7 +96,7 @@ const COUNT: (bool, bool, bool, bool) = (false, false, false, true);
 #[case("{apis: [{name: metadata, port: 80}]}", ROLL)]
 #[case("{apis: [{name: metadata, listen: '::'}]}", ROLL)]
 #[case("{gracefulShutdownTimeoutSeconds: 1, apis: [{name: metadata}]}", ROLL)]
-#[case("{apis: [{name: metadata, tls: {secretName: a}}]}", ROLL)]
+#[case("{apis: [{name: metadata, tls: {secretName: a}}]}", ROLL_WITH_HOT)]
 #[case("{image: other, apis: [{name: metadata}]}", PODS)]
 #[case("{imagePullPolicy: Never, apis: [{name: metadata}]}", PODS)]
 #[case("{imagePullSecrets: [{name: a}], apis: [{name: metadata}]}", PODS)]

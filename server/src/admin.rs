@@ -120,6 +120,10 @@ fn silent() -> Response {
 
 fn why_not(view: &View) -> String {
     let mut lines = format!("{:?}\n", view.status.state);
+    let database = view.status.database.as_ref();
+    if let Some(error) = database.and_then(|database| database.error.as_ref()) {
+        let _ = writeln!(lines, "database: {error}");
+    }
     for api in &view.status.apis {
         if let Some(reason) = &api.failing {
             let _ = writeln!(lines, "{}: {reason}", api.name);

@@ -28,9 +28,29 @@ pub enum Command {
         #[arg(long, value_name = "DIR|FILE")]
         config: PathBuf,
     },
+    /// Look after the database.
+    #[command(subcommand)]
+    Db(DatabaseCommand),
     /// Print the release.
     Version,
     /// Serve connections for a supervisor, which alone starts this.
     #[command(hide = true)]
     Worker,
+}
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum DatabaseCommand {
+    /// Bring the tables to what this release needs, as `serve` does when it starts.
+    Sync {
+        /// A file, or a directory with config.yaml and live.yaml. Without it: kilonova.sqlite in the working directory.
+        #[arg(long, value_name = "DIR|FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print the version of the tables.
+    Version {
+        /// A file, or a directory with config.yaml and live.yaml. Without it: kilonova.sqlite in the working directory.
+        #[arg(long, value_name = "DIR|FILE")]
+        config: Option<PathBuf>,
+    },
 }

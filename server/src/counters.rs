@@ -6,6 +6,9 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use crate::reason::{REASONS, Reason};
+use crate::{handshake, log};
+
 /// Values of the label `method`, a bounded set: whatever a client invents is `other`.
 pub const METHODS: [&str; 8] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "other",
@@ -17,6 +20,9 @@ pub const BOUNDS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// Values of the label `kind` of TLS handshakes.
+pub const HANDSHAKES: [&str; 2] = ["full", "resumed"];
+
 /// A worker's counters.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -26,7 +32,9 @@ pub struct Counters {
     in_flight: AtomicU64,
     accepted: AtomicU64,
     closed: AtomicU64,
-    handshake_errors: AtomicU64,
+    handshakes: [AtomicU64; HANDSHAKES.len()],
+    handshake_errors: [AtomicU64; handshake::Reason::ALL.len()],
+    refused: [AtomicU64; REASONS.len()],
 }
 
 /// Counters at a moment.
@@ -44,8 +52,14 @@ pub struct Snapshot {
     pub accepted: u64,
     /// Connections closed.
     pub closed: u64,
-    /// TLS handshakes that failed.
-    pub handshake_errors: u64,
+    /// TLS handshakes that succeeded, by kind.
+    pub handshakes: [u64; HANDSHAKES.len()],
+    /// TLS handshakes that failed, by reason.
+    pub handshake_errors: [u64; handshake::Reason::ALL.len()],
+    /// Lines of the log that were dropped.
+    pub log_lines_dropped: u64,
+    /// Requests and connections refused or given up, by reason.
+    pub refused: [u64; REASONS.len()],
 }
 
 impl Counters {
@@ -59,9 +73,19 @@ impl Counters {
         self.closed.fetch_add(1, Relaxed);
     }
 
+    /// A TLS handshake succeeded.
+    pub fn handshake_succeeded(&self, resumed: bool) {
+        self.handshakes[usize::from(resumed)].fetch_add(1, Relaxed);
+    }
+
     /// A TLS handshake failed.
-    pub fn handshake_failed(&self) {
-        self.handshake_errors.fetch_add(1, Relaxed);
+    pub fn handshake_failed(&self, reason: handshake::Reason) {
+        self.handshake_errors[reason as usize].fetch_add(1, Relaxed);
+    }
+
+    /// A request or a connection was refused or given up.
+    pub fn refused(&self, reason: Reason) {
+        self.refused[reason.place()].fetch_add(1, Relaxed);
     }
 
     /// A request began.
@@ -103,7 +127,12 @@ impl Counters {
             in_flight: self.in_flight.load(Relaxed),
             closed: self.closed.load(Relaxed),
             accepted: self.accepted.load(Relaxed),
-            handshake_errors: self.handshake_errors.load(Relaxed),
+            log_lines_dropped: log::dropped(),
+            handshakes: std::array::from_fn(|kind| self.handshakes[kind].load(Relaxed)),
+            handshake_errors: std::array::from_fn(|reason| {
+                self.handshake_errors[reason].load(Relaxed)
+            }),
+            refused: std::array::from_fn(|reason| self.refused[reason].load(Relaxed)),
         }
     }
 }
@@ -136,7 +165,16 @@ impl Snapshot {
         self.in_flight += other.in_flight;
         self.accepted += other.accepted;
         self.closed += other.closed;
-        self.handshake_errors += other.handshake_errors;
+        self.log_lines_dropped += other.log_lines_dropped;
+        for (mine, theirs) in self.refused.iter_mut().zip(other.refused) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.handshakes.iter_mut().zip(other.handshakes) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.handshake_errors.iter_mut().zip(other.handshake_errors) {
+            *mine += theirs;
+        }
     }
 
     /// What remains of a worker that is gone: it holds nothing any more.

@@ -3,14 +3,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-
-/// Connections the kernel keeps for us until they are accepted.
-pub const BACKLOG: i32 = 4096;
-/// `[wsgi] tcp_keepidle`.
-const KEEP_IDLE: Duration = Duration::from_secs(600);
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Binds an address. `::` takes IPv4 clients too. What is set here, accepted connections inherit.
 pub fn bind(address: SocketAddr) -> io::Result<Socket> {
@@ -25,7 +19,8 @@ pub fn bind(address: SocketAddr) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_IDLE))?;
+    // When to begin asking, a worker sets: `tcpKeepIdleSeconds` may change.
+    socket.set_keepalive(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
 }
@@ -49,7 +44,7 @@ mod tests {
         let address = local_address(&socket).unwrap();
         let refused = TcpStream::connect(address).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-        socket.listen(BACKLOG).unwrap();
+        socket.listen(1).unwrap();
         TcpStream::connect(address).unwrap();
     }
 

@@ -1,208 +1,126 @@
 //! The log: oslo.log's lines or JSON, to standard output, never waiting for whoever reads it.
+//!
+//! ```text
+//! tracing events ─► layer ─┐ levels            ┌─► thread ─► stdout, many lines a write
+//! requests ────────────────┴─► line ─► sink ───┘
+//! ```
 
-use std::fmt::{self, Write as _};
+mod clock;
+mod layer;
+mod levels;
+mod line;
+mod sink;
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use arc_swap::ArcSwap;
 use kilonova_config::{LogFormat, LogLevel, Logging};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Registry, reload};
 
-/// Libraries that say much at DEBUG (oslo.log's `default_log_levels`).
-const QUIET_LIBRARIES: [&str; 3] = ["h2", "hyper", "rustls"];
+use crate::access_log::{Format, Record};
+pub(crate) use clock::Clock;
+use layer::Lines;
+use levels::Levels;
+use line::Line;
+pub(crate) use line::open;
+use sink::Sink;
 
-static JSON: AtomicBool = AtomicBool::new(false);
-static LEVELS: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+static LOG: OnceLock<Log> = OnceLock::new();
 
-/// Starts the log of this process. Lines still on their way are written when the guard is dropped.
-pub fn start(logging: &Logging) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .lossy(true)
-        .finish(std::io::stdout());
-    let (levels, handle) = reload::Layer::new(levels(logging.level));
-    let lines = tracing_subscriber::fmt::layer()
-        .event_format(Lines)
-        .with_writer(writer)
-        .with_ansi(false);
-    JSON.store(logging.format == LogFormat::Json, Relaxed);
+/// The log of this process.
+struct Log {
+    json: AtomicBool,
+    levels: ArcSwap<Levels>,
+    sink: Sink,
+}
+
+/// The process's own number: what `std::process::id` asks the system for every time.
+pub(crate) fn pid() -> u32 {
+    static PID: OnceLock<u32> = OnceLock::new();
+    *PID.get_or_init(std::process::id)
+}
+
+/// Lines still on their way are written when this is dropped.
+#[derive(Debug)]
+pub struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(log) = LOG.get() {
+            log.sink.finish();
+        }
+    }
+}
+
+/// Starts the log of this process.
+pub fn start(logging: &Logging) -> Guard {
+    let log = LOG.get_or_init(|| Log {
+        json: AtomicBool::new(false),
+        levels: ArcSwap::from_pointee(Levels::of(logging)),
+        sink: Sink::default(),
+    });
+    log.sink.start(std::io::stdout());
     // Only the first start of a process counts.
-    let _ = tracing_subscriber::registry()
-        .with(levels)
-        .with(lines)
-        .try_init();
-    let _ = LEVELS.set(handle);
-    guard
+    let _ = tracing_subscriber::registry().with(Lines(log)).try_init();
+    set(logging);
+    Guard
 }
 
-/// Changes level and format while running.
+/// Changes levels and format while running.
 pub fn set(logging: &Logging) {
-    JSON.store(logging.format == LogFormat::Json, Relaxed);
-    if let Some(handle) = LEVELS.get() {
-        let _ = handle.reload(levels(logging.level));
+    if let Some(log) = LOG.get() {
+        log.json.store(logging.format == LogFormat::Json, Relaxed);
+        log.levels.store(Levels::of(logging).into());
+        tracing::callsite::rebuild_interest_cache();
     }
 }
 
-fn levels(level: LogLevel) -> Targets {
-    let level = match level {
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Warning => LevelFilter::WARN,
-        LogLevel::Error => LevelFilter::ERROR,
-    };
-    let libraries = QUIET_LIBRARIES.map(|library| (library, level.min(LevelFilter::INFO)));
-    Targets::new().with_default(level).with_targets(libraries)
+/// Lines nobody took in time, since the process began.
+pub fn dropped() -> u64 {
+    LOG.get().map_or(0, |log| log.sink.dropped())
 }
 
-/// oslo.log's `logging_context_format_string`, or one JSON object a line.
-struct Lines;
-
-impl<S, N> FormatEvent<S, N> for Lines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
+/// Writes a request to the log, at INFO as nova does.
+pub fn access(logger: &str, format: &Format, record: &Record<'_>) {
+    let Some(log) = LOG.get() else { return };
+    if !log.levels.load().allow(logger, LogLevel::Info) {
+        return;
+    }
+    log.sink.write(|out, clock| {
+        if format.is_json() {
+            record.object(out, clock, logger);
+            out.push(b'\n');
+            return;
+        }
         let line = Line {
-            now: Zoned::new(Timestamp::now(), TimeZone::UTC),
-            process: std::process::id(),
-            level: oslo_level(*event.metadata().level()),
-            logger: &fields
-                .logger
-                .unwrap_or_else(|| event.metadata().target().replace("::", ".")),
-            request_id: fields.request_id.as_deref(),
-            message: &fields.message,
-        };
-        if JSON.load(Relaxed) {
-            writer.write_str(&line.json())
-        } else {
-            writer.write_str(&line.oslo())
-        }
-    }
-}
-
-fn oslo_level(level: Level) -> &'static str {
-    match level {
-        Level::ERROR => "ERROR",
-        Level::WARN => "WARNING",
-        Level::INFO => "INFO",
-        Level::DEBUG | Level::TRACE => "DEBUG",
-    }
-}
-
-/// The fields a line is made of; others are added to the message.
-#[derive(Default)]
-struct Fields {
-    logger: Option<String>,
-    request_id: Option<String>,
-    message: String,
-}
-
-impl Visit for Fields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "logger" => self.logger = Some(value.to_owned()),
-            "request_id" => self.request_id = Some(value.to_owned()),
-            _ => self.record_debug(field, &format_args!("{value}")),
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.message, " {name}={value:?}"),
-        };
-    }
-}
-
-struct Line<'a> {
-    now: Zoned,
-    process: u32,
-    level: &'static str,
-    logger: &'a str,
-    request_id: Option<&'a str>,
-    message: &'a str,
-}
-
-impl Line<'_> {
-    fn oslo(&self) -> String {
-        format!(
-            "{} {} {} {} [{}] {}\n",
-            self.now.strftime("%Y-%m-%d %H:%M:%S%.3f"),
-            self.process,
-            self.level,
-            self.logger,
-            self.request_id.unwrap_or("-"),
-            self.message
-        )
-    }
-
-    fn json(&self) -> String {
-        let object = serde_json::json!({
-            "time": self.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-            "process": self.process,
-            "level": self.level,
-            "logger": self.logger,
-            "request_id": self.request_id,
-            "message": self.message,
-        });
-        format!("{object}\n")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line<'a>(request_id: Option<&'a str>, message: &'a str) -> Line<'a> {
-        Line {
-            now: Zoned::new(
-                Timestamp::from_millisecond(1_767_225_600_007).unwrap(),
-                TimeZone::UTC,
-            ),
-            process: 7,
             level: "INFO",
-            logger: "nova.osapi_compute.wsgi.server",
-            request_id,
-            message,
+            logger,
+            request_id: record.request_id,
+        };
+        if log.json.load(Relaxed) {
+            let mut message = Vec::with_capacity(256);
+            format.write(&mut message, clock, record);
+            line.json(out, clock, &String::from_utf8_lossy(&message));
+        } else {
+            line.oslo(out, clock);
+            format.write(out, clock, record);
+            out.push(b'\n');
         }
-    }
+    });
+}
 
-    #[test]
-    fn a_line_is_oslo_s() {
-        assert_eq!(
-            line(None, "hello").oslo(),
-            "2026-01-01 00:00:00.007 7 INFO nova.osapi_compute.wsgi.server [-] hello\n"
-        );
-        assert!(
-            line(Some("req-1"), "hello")
-                .oslo()
-                .contains(" [req-1] hello")
-        );
-    }
-
-    #[test]
-    fn a_json_line_is_one_object_whatever_it_says() {
-        let line = line(None, "quote \" and\nnewline").json();
-        assert_eq!(line.matches('\n').count(), 1);
-        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(object["message"], "quote \" and\nnewline");
-        assert_eq!(object["time"], "2026-01-01T00:00:00.007Z");
+impl Log {
+    fn write(&self, line: &Line<'_>, message: &str) {
+        self.sink.write(|out, clock| {
+            if self.json.load(Relaxed) {
+                line.json(out, clock, message);
+            } else {
+                line.oslo(out, clock);
+                out.extend_from_slice(message.as_bytes());
+                out.push(b'\n');
+            }
+        });
     }
 }

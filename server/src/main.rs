@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use kilonova_server::arguments::{Arguments, Command};
 use kilonova_server::supervisor::Source;
-use kilonova_server::{VERSION, check, supervisor, worker};
+use kilonova_server::{VERSION, check, database, supervisor, worker};
 
 fn main() -> anyhow::Result<ExitCode> {
     Ok(match Arguments::parse().command {
@@ -14,6 +14,7 @@ fn main() -> anyhow::Result<ExitCode> {
             supervisor::run(config.map_or(Source::Embedded, Source::Path))?
         }
         Command::Check { config } => check::run(config)?,
+        Command::Db(command) => database::run(&command)?,
         Command::Worker => worker::run()?,
         Command::Version => {
             writeln!(std::io::stdout(), "{VERSION}")?;

@@ -9,27 +9,32 @@
 //!     ├─ Commit(revision) ──────────────────────────────►│ new connections use it
 //!     ├─ Ping(number) ──────────────────────────────────►│
 //!     │◄──────────────────── Pong(number, counters) ─────┤
+//!     ├─ Report ────────────────────────────────────────►│
+//!     │◄────────────────────────────── Report(…) ────────┤
 //!     ├─ LameDuck ──────────────────────────────────────►│ every answer says: do not come back here
 //!     ├─ Finish(milliseconds) ──────────────────────────►│ close what is quiet, then exit 0
 //!     │◄────────────────────────── Finished(counters) ───┤
 //! ```
 
 use kilonova_config::{Http, Logging};
+use kilonova_tls::TicketSeed;
 use serde::{Deserialize, Serialize};
 
 use crate::counters::Snapshot;
+use crate::material::TlsMaterial;
+use crate::report::WorkerReport;
 
 /// Said to a worker.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum ToWorker {
-    /// The first message. With it travel the channel for connections and sealed [`Settings`].
+    /// The first message. With it travel the channel for connections and [`Sealed`].
     Start {
         /// Name of the API to serve.
         api: String,
         /// Where the API listens, as its log lines and links give it.
         local: std::net::SocketAddr,
     },
-    /// Build what these settings need, and change nothing yet. Sealed [`Settings`] travel with it.
+    /// Build what these settings need, and change nothing yet. [`Sealed`] travels with it.
     Prepare {
         /// Number of the attempt.
         revision: u64,
@@ -44,6 +49,8 @@ pub enum ToWorker {
         /// Number of the ping.
         number: u64,
     },
+    /// Say what you are doing.
+    Report,
     /// Tell every client that this connection takes no further request.
     LameDuck,
     /// Close connections after a second of quiet, and exit when there is none left.
@@ -72,6 +79,8 @@ pub enum FromWorker {
         /// Its counters.
         counters: Box<Snapshot>,
     },
+    /// What it is doing.
+    Report(WorkerReport),
     /// It has served its last request.
     Finished {
         /// Its counters.
@@ -79,6 +88,15 @@ pub enum FromWorker {
         /// Connections it gave up at the deadline.
         abandoned: u64,
     },
+}
+
+/// What travels in sealed memory, since there are secrets in it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Sealed {
+    /// What the files ask for.
+    pub settings: Settings,
+    /// What the supervisor has made for session tickets; another one for every change of [`Settings::tls`].
+    pub seed: TicketSeed,
 }
 
 /// Everything a worker may be told anew while it runs.
@@ -90,21 +108,4 @@ pub struct Settings {
     pub logging: Logging,
     /// Key material, when the API is served over TLS.
     pub tls: Option<TlsMaterial>,
-}
-
-/// PEM texts that the supervisor has read and checked.
-#[derive(Clone, PartialEq, Deserialize, Serialize)]
-pub struct TlsMaterial {
-    /// The certificate chain.
-    pub certificate: String,
-    /// The private key.
-    pub key: String,
-    /// Who signs clients' certificates, and whether a client must have one.
-    pub clients: Option<(String, bool)>,
-}
-
-impl std::fmt::Debug for TlsMaterial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsMaterial(***)")
-    }
 }

@@ -1,34 +1,46 @@
 //! The pod's metrics, made of a view at the moment they are asked for.
 
+mod family;
+mod tls;
+
 use kilonova_config::status::{ApiStatus, PodState, WorkerState};
-use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
-};
+use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 
-use crate::VERSION;
 use crate::counters::{BOUNDS, CLASSES, METHODS, Snapshot};
+use crate::reason::REASONS;
 use crate::supervisor::View;
+use crate::{VERSION, log};
+use family::{Samples, counter, family, float, gauge, labels};
 
 /// Prometheus' text format.
 pub fn text(view: &View) -> prometheus::Result<String> {
     let mut text = Vec::new();
-    let families: Vec<_> = families(view)
+    let all = [pod(view), traffic(view), workers(view), tls::families(view)];
+    let families: Vec<_> = all
         .into_iter()
+        .flatten()
         .filter(|family| !family.get_metric().is_empty())
         .collect();
     TextEncoder::new().encode(&families, &mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Every family of the pod, in one list.
-fn families(view: &View) -> Vec<MetricFamily> {
-    let apis = || view.status.apis.iter().zip(&view.counters);
-    let each = |value: fn(&ApiStatus, &Snapshot) -> u64| {
-        let sample = move |(api, counters)| (vec![api_label(api)], float(value(api, counters)));
-        apis().map(sample).collect::<Vec<_>>()
-    };
-    let tls = || apis().filter_map(|(api, _)| Some((api, api.tls.as_ref()?)));
+fn apis(view: &View) -> impl Iterator<Item = (&ApiStatus, &Snapshot)> {
+    view.status.apis.iter().zip(&view.counters)
+}
+
+fn each(view: &View, value: fn(&ApiStatus, &Snapshot) -> u64) -> Samples {
+    let sample = move |(api, counters)| (vec![api_label(api)], float(value(api, counters)));
+    apis(view).map(sample).collect()
+}
+
+fn pod(view: &View) -> Vec<MetricFamily> {
+    let by_workers = view
+        .counters
+        .iter()
+        .map(|counters| counters.log_lines_dropped);
+    let dropped = log::dropped() + by_workers.sum::<u64>();
     vec![
         gauge(
             "kilonova_build_info",
@@ -36,66 +48,9 @@ fn families(view: &View) -> Vec<MetricFamily> {
             vec![(vec![("version", VERSION.to_owned())], 1.0)],
         ),
         counter(
-            "kilonova_requests_total",
-            "Answered requests.",
-            apis()
-                .flat_map(|(api, counters)| requests(api, counters))
-                .collect(),
-        ),
-        durations(apis()),
-        gauge(
-            "kilonova_requests_in_flight",
-            "Requests begun and not finished.",
-            each(|_, counters| counters.in_flight),
-        ),
-        gauge(
-            "kilonova_connections",
-            "Open connections.",
-            each(|_, counters| counters.connections()),
-        ),
-        counter(
-            "kilonova_connections_total",
-            "Connections that workers took charge of.",
-            each(|_, counters| counters.accepted),
-        ),
-        gauge(
-            "kilonova_workers",
-            "Worker processes by state.",
-            apis().flat_map(|(api, _)| workers(api)).collect(),
-        ),
-        gauge(
-            "kilonova_workers_desired",
-            "Worker processes there should be.",
-            each(|api, _| api.desired_workers.into()),
-        ),
-        counter(
-            "kilonova_worker_deaths_total",
-            "Workers that died without being told to.",
-            each(|api, _| api.worker_restarts),
-        ),
-        gauge(
-            "kilonova_failing",
-            "Whether an API's workers do not stay alive.",
-            each(|api, _| api.failing.is_some().into()),
-        ),
-        gauge(
-            "kilonova_tls_not_after_timestamp_seconds",
-            "Last second of the served certificate.",
-            tls()
-                .map(|(api, tls)| (vec![api_label(api)], signed(tls.not_after)))
-                .collect(),
-        ),
-        gauge(
-            "kilonova_tls_serial_info",
-            "Serial number of the served certificate, as a label.",
-            tls()
-                .map(|(api, tls)| (vec![api_label(api), ("serial", tls.serial.clone())], 1.0))
-                .collect(),
-        ),
-        counter(
-            "kilonova_tls_handshake_errors_total",
-            "TLS handshakes that failed.",
-            each(|_, counters| counters.handshake_errors),
+            "kilonova_log_lines_dropped_total",
+            "Lines that were not logged because whoever reads the log was too slow.",
+            vec![(vec![], float(dropped))],
         ),
         counter(
             "kilonova_reloads_total",
@@ -112,6 +67,15 @@ fn families(view: &View) -> Vec<MetricFamily> {
             ],
         ),
         gauge(
+            "kilonova_database_reachable",
+            "Whether the last attempt reached the database.",
+            view.status
+                .database
+                .iter()
+                .map(|database| (vec![], f64::from(u8::from(database.reachable))))
+                .collect(),
+        ),
+        gauge(
             "kilonova_draining",
             "Whether the pod is about to stop.",
             vec![(
@@ -122,8 +86,65 @@ fn families(view: &View) -> Vec<MetricFamily> {
     ]
 }
 
-type Labels = Vec<(&'static str, String)>;
-type Samples = Vec<(Labels, f64)>;
+fn traffic(view: &View) -> Vec<MetricFamily> {
+    vec![
+        counter(
+            "kilonova_requests_total",
+            "Answered requests.",
+            apis(view)
+                .flat_map(|(api, counters)| requests(api, counters))
+                .collect(),
+        ),
+        counter(
+            "kilonova_rejected_requests_total",
+            "Requests and connections refused or given up before any app saw them.",
+            apis(view)
+                .flat_map(|(api, counters)| refused(api, counters))
+                .collect(),
+        ),
+        durations(apis(view)),
+        gauge(
+            "kilonova_requests_in_flight",
+            "Requests begun and not finished.",
+            each(view, |_, counters| counters.in_flight),
+        ),
+        gauge(
+            "kilonova_connections",
+            "Open connections.",
+            each(view, |_, counters| counters.connections()),
+        ),
+        counter(
+            "kilonova_connections_total",
+            "Connections that workers took charge of.",
+            each(view, |_, counters| counters.accepted),
+        ),
+    ]
+}
+
+fn workers(view: &View) -> Vec<MetricFamily> {
+    vec![
+        gauge(
+            "kilonova_workers",
+            "Worker processes by state.",
+            apis(view).flat_map(|(api, _)| states(api)).collect(),
+        ),
+        gauge(
+            "kilonova_workers_desired",
+            "Worker processes there should be.",
+            each(view, |api, _| api.desired_workers.into()),
+        ),
+        counter(
+            "kilonova_worker_deaths_total",
+            "Workers that died without being told to.",
+            each(view, |api, _| api.worker_restarts),
+        ),
+        gauge(
+            "kilonova_failing",
+            "Whether an API's workers do not stay alive.",
+            each(view, |api, _| api.failing.is_some().into()),
+        ),
+    ]
+}
 
 fn api_label(api: &ApiStatus) -> (&'static str, String) {
     ("api", api.name.clone())
@@ -143,7 +164,18 @@ fn requests(api: &ApiStatus, counters: &Snapshot) -> Samples {
     samples
 }
 
-fn workers(api: &ApiStatus) -> Samples {
+fn refused(api: &ApiStatus, counters: &Snapshot) -> Samples {
+    let counts = REASONS.iter().zip(counters.refused);
+    counts
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| {
+            let reason = ("reason", (*reason).to_owned());
+            (vec![api_label(api), reason], float(count))
+        })
+        .collect()
+}
+
+fn states(api: &ApiStatus) -> Samples {
     let states = [
         WorkerState::Starting,
         WorkerState::Ready,
@@ -190,59 +222,4 @@ fn durations<'a>(apis: impl Iterator<Item = (&'a ApiStatus, &'a Snapshot)>) -> M
         MetricType::HISTOGRAM,
         metrics.collect(),
     )
-}
-
-fn counter(name: &str, help: &str, samples: Samples) -> MetricFamily {
-    let metrics = samples.into_iter().map(|(names, value)| {
-        let mut counter = Counter::default();
-        counter.set_value(value);
-        let mut metric = Metric::from_label(labels(names));
-        metric.set_counter(counter);
-        metric
-    });
-    family(name, help, MetricType::COUNTER, metrics.collect())
-}
-
-fn gauge(name: &str, help: &str, samples: Samples) -> MetricFamily {
-    let metrics = samples.into_iter().map(|(names, value)| {
-        let mut gauge = Gauge::default();
-        gauge.set_value(value);
-        let mut metric = Metric::from_label(labels(names));
-        metric.set_gauge(gauge);
-        metric
-    });
-    family(name, help, MetricType::GAUGE, metrics.collect())
-}
-
-fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
-    let mut family = MetricFamily::default();
-    family.set_name(name.to_owned());
-    family.set_help(help.to_owned());
-    family.set_field_type(kind);
-    family.set_metric(metrics);
-    family
-}
-
-fn labels(mut names: Labels) -> Vec<LabelPair> {
-    names.sort_unstable();
-    names
-        .into_iter()
-        .map(|(name, value)| {
-            let mut label = LabelPair::default();
-            label.set_name(name.to_owned());
-            label.set_value(value);
-            label
-        })
-        .collect()
-}
-
-/// Exact up to 2^53.
-#[allow(clippy::cast_precision_loss)]
-fn float(value: u64) -> f64 {
-    value as f64
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn signed(value: i64) -> f64 {
-    value as f64
 }

@@ -3,13 +3,21 @@
 pub mod accept;
 pub mod balance;
 mod child;
+mod database;
 mod event;
 mod plan;
+mod records;
 mod reload;
+mod reminder;
+mod reporting;
 mod restarts;
 mod service;
+mod signals;
+mod sources;
+mod start;
 mod stopping;
 mod takeover;
+mod tls;
 mod view;
 
 use std::future;
@@ -17,19 +25,20 @@ use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use kilonova_config::status::{PodStatus, Reload as LastReload};
+use kilonova_config::status::{DatabaseStatus, PodStatus, Reload as LastReload};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use crate::log;
 use crate::message::{FromWorker, ToWorker};
-use crate::{admin, app, log};
 use accept::{Accepting, Command, WorkerId};
 use child::Farewell;
 pub use event::Event;
-use event::Signal;
 pub use plan::{Plan, PlanError, Source};
+use records::Records;
 use reload::{Reload, Stamps};
+use reporting::{Report, Trigger};
 use service::Service;
 use stopping::{Next, Stage, Stopping};
 use view::Outcome;
@@ -48,6 +57,9 @@ pub fn run(source: Source) -> io::Result<ExitCode> {
             Ok(plan) => plan,
             Err(error) => {
                 let log = log::start(&kilonova_config::Logging::default());
+                if let Some(preface) = error.preface() {
+                    tracing::error!("{preface}");
+                }
                 tracing::error!("{error}");
                 drop(log);
                 return Ok(ExitCode::FAILURE);
@@ -86,68 +98,29 @@ struct Supervisor {
     last_reload: Option<LastReload>,
     reloads: (u64, u64),
     lost: Option<&'static str>,
+    report: Option<Report>,
+    trigger: Trigger,
+    records: Option<Records>,
+    database: Option<DatabaseStatus>,
+    /// The service records are there, or none are kept: workers may start.
+    enrolled: bool,
 }
 
 impl Supervisor {
-    /// nova.cmd.api.main: each enabled API in order; one that does not exist is skipped as long as another is there.
-    /// Whatever can fail is tried before the first worker.
-    fn start(
-        source: Source,
-        plan: Plan,
-        events: UnboundedSender<Event>,
-        inbox: UnboundedReceiver<Event>,
-    ) -> io::Result<Self> {
-        for setting in &plan.ignored {
-            tracing::warn!(
-                "configuration: {setting} is not known to this release and has no effect"
-            );
+    /// Serves to the end; whoever leaves in order takes its service records along.
+    async fn supervise(mut self) -> io::Result<Outcome> {
+        let outcome = self.serve().await?;
+        let in_order = self
+            .stopping
+            .as_ref()
+            .is_some_and(|stopping| stopping.stage == Stage::Finishing);
+        if in_order && let Some(records) = self.records.take() {
+            records.leave().await;
         }
-        let mut services = Vec::new();
-        for wanted in &plan.services {
-            if app::load(&wanted.api.name).is_none() {
-                tracing::warn!(
-                    "Could not load paste app '{}'. ``enabled_apis`` includes bad values. Fix to remove this warning.",
-                    wanted.api.name
-                );
-                continue;
-            }
-            services.push(Service::bind(services.len(), wanted.clone())?);
-        }
-        if services.is_empty() {
-            return Err(io::Error::other(
-                "No APIs were started. Check the enabled_apis config option.",
-            ));
-        }
-        let admin = admin::bind(&plan.config.admin)?;
-        tokio::spawn(admin::serve(admin, events.clone()));
-        let accepting = Accepting::start(services.len(), events.clone())?;
-        let mut supervisor = Self {
-            // Unlike anything: the first second looks whether a file was changed while it was read.
-            stamps: Stamps::default(),
-            source,
-            plan,
-            services,
-            accepting,
-            events,
-            inbox,
-            next_worker: 0,
-            started: false,
-            stopping: None,
-            revision: 0,
-            reload: None,
-            last_reload: None,
-            reloads: (0, 0),
-            lost: None,
-        };
-        supervisor.warn_of_dates();
-        for service in &supervisor.services {
-            tracing::info!("Starting {} workers", service.desired());
-        }
-        supervisor.keep_up();
-        Ok(supervisor)
+        Ok(outcome)
     }
 
-    async fn supervise(mut self) -> io::Result<Outcome> {
+    async fn serve(&mut self) -> io::Result<Outcome> {
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -183,7 +156,13 @@ impl Supervisor {
                         let step = reload.gone(worker);
                         self.take(step);
                     }
+                    self.report_answered(worker, None);
                     self.keep_up();
+                }
+                Some(Event::Database(news)) => {
+                    if let Some(outcome) = self.heed(news) {
+                        return Ok(outcome);
+                    }
                 }
                 Some(Event::Start(api)) => self.start_worker(api),
                 Some(Event::Drained) => self.finish(),
@@ -195,33 +174,6 @@ impl Supervisor {
             }
             if let Some(outcome) = self.stop_further() {
                 return Ok(outcome);
-            }
-        }
-    }
-
-    fn obey(&mut self, signal: Signal) -> Option<Outcome> {
-        match signal {
-            Signal::Interrupt => {
-                tracing::info!("Caught SIGINT signal, instantaneous exiting");
-                Some(Outcome::Failed)
-            }
-            Signal::Terminate if self.stopping.is_some() || !self.started => {
-                tracing::info!("Caught SIGTERM signal, instantaneous exiting");
-                Some(Outcome::Terminated)
-            }
-            Signal::Terminate => {
-                tracing::info!("Caught SIGTERM, stopping children");
-                let farewell = Farewell::of(&self.plan.config);
-                self.stopping = Some(Stopping::begin(farewell, Instant::now()));
-                self.tell_all(&ToWorker::LameDuck);
-                None
-            }
-            Signal::Hangup => {
-                tracing::info!("Caught SIGHUP, reading the configuration again");
-                if self.stopping.is_none() {
-                    self.read_again();
-                }
-                None
             }
         }
     }
@@ -267,6 +219,7 @@ impl Supervisor {
                     child.counters = *counters;
                 }
             }
+            FromWorker::Report(report) => self.report_answered(worker, Some(report)),
             FromWorker::Prepared { revision, error } => {
                 if let Some(reload) = &mut self.reload {
                     let step = reload.prepared(worker, revision, error);
@@ -281,10 +234,12 @@ impl Supervisor {
         for service in &mut self.services {
             service.beat(&self.accepting);
         }
+        self.remind();
         if let Some(reload) = &mut self.reload {
             let step = reload.tick();
             self.take(step);
         }
+        self.report_tick();
         let stamps = Stamps::of(&self.source.files(&self.plan.config));
         if stamps != self.stamps && self.stopping.is_none() {
             self.read_again();
@@ -305,9 +260,11 @@ impl Supervisor {
 
     /// Until the workers are told to finish, a dead one is still missed.
     fn replaces(&self) -> bool {
-        self.stopping
-            .as_ref()
-            .is_none_or(|stopping| stopping.stage != Stage::Finishing)
+        self.enrolled
+            && self
+                .stopping
+                .as_ref()
+                .is_none_or(|stopping| stopping.stage != Stage::Finishing)
     }
 
     fn keep_up(&mut self) {
@@ -380,6 +337,9 @@ impl Supervisor {
             status: PodStatus {
                 version: crate::VERSION.to_owned(),
                 state: view::pod_state(self.started, stopping),
+                revision: self.plan.revision.clone(),
+                sources: self.plan.sources.clone(),
+                database: self.database.clone(),
                 apis: self.services.iter().map(view::api_status).collect(),
                 ignored_settings: self.plan.ignored.clone(),
                 needs_restart: self.plan.needs_restart,

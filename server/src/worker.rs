@@ -1,13 +1,22 @@
 //! A worker: one process that serves one API's connections until it is told to stop, or its parent is gone.
 
 mod activity;
+mod beginning;
 mod body;
 mod connection;
 mod context;
 mod exchange;
+mod guard;
+mod handshake;
 mod inbox;
+mod limits;
+mod open;
+mod patience;
 mod phase;
+mod proxied;
 mod timed;
+mod too_large;
+mod watch;
 
 use std::future;
 use std::io;
@@ -21,9 +30,9 @@ use tokio::time::Instant;
 
 use crate::channel::waiting::Waiting;
 use crate::channel::{Channel, MESSAGE_SIZE, Received};
-use crate::log;
 use crate::message::{FromWorker, ToWorker};
-use context::Context;
+use crate::{app, log};
+use context::{Begun, Context};
 use phase::Phase;
 
 /// How long a worker whose parent has died goes on for the requests it has.
@@ -45,20 +54,26 @@ async fn serve(control: Channel) -> io::Result<ExitCode> {
     let Some((message, received)) = next(&control, &mut buffer).await? else {
         return Ok(ExitCode::FAILURE);
     };
-    let (context, connections) = Context::start(message, received)?;
+    let Begun {
+        context,
+        mut manager,
+        connections,
+    } = Context::start(message, received)?;
     let log = log::start(&context.logging());
-    let inbox = inbox::Inbox::new(connections, Arc::clone(&context))?;
+    let inbox = app::start(manager.as_deref_mut(), || {
+        tracing::info!(
+            logger = context.logger(),
+            "({}) wsgi starting up on {}",
+            std::process::id(),
+            context.url()
+        );
+        inbox::Inbox::new(connections, Arc::clone(&context))
+    })?;
     say(&control, &FromWorker::Ready)?;
-    tracing::info!(
-        logger = context.logger(),
-        "({}) wsgi starting up on {}",
-        std::process::id(),
-        context.url()
-    );
 
     let mut phase = context.phase();
-    let reader = inbox.run();
-    tokio::pin!(reader);
+    // A task of its own: what wakes the outermost future wakes the whole runtime by a system call.
+    let mut reader = tokio::spawn(inbox.run());
     let outcome = loop {
         tokio::select! {
             message = next(&control, &mut buffer), if !context.orphaned() => {
@@ -69,7 +84,7 @@ async fn serve(control: Channel) -> io::Result<ExitCode> {
                     context.become_orphan(Instant::now() + ORPHAN_PATIENCE);
                 }
             }
-            result = &mut reader => result?,
+            ended = &mut reader => ended??,
             () = finished(&mut phase, &context) => break context.outcome(),
         }
     };
@@ -137,6 +152,7 @@ fn obey(
             let counters = Box::new(context.counters.snapshot());
             say(control, &FromWorker::Pong { number, counters })
         }
+        ToWorker::Report => say(control, &FromWorker::Report(context.report())),
         ToWorker::LameDuck => {
             context.enter(Phase::LameDuck);
             Ok(())

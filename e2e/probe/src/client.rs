@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 use rustls_pki_types::ServerName;
 
 use crate::PATIENCE;
@@ -55,7 +55,15 @@ impl TlsConnection {
 
     /// Shakes hands as a client that knows the server by this name.
     pub fn handshake_as(address: SocketAddr, name: &str, config: ClientConfig) -> io::Result<Self> {
-        let tcp = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Self::handshake_on(
+            TcpStream::connect_timeout(&address, PATIENCE)?,
+            name,
+            config,
+        )
+    }
+
+    /// Shakes hands on a connection on which something may have been said before.
+    pub fn handshake_on(tcp: TcpStream, name: &str, config: ClientConfig) -> io::Result<Self> {
         tcp.set_read_timeout(Some(PATIENCE))?;
         let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
         let client = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
@@ -73,6 +81,11 @@ impl TlsConnection {
         self.stream.get_ref().conn.peer_certificates().unwrap()[0].to_vec()
     }
 
+    /// Whether both went on with an earlier session.
+    pub fn resumed(&self) -> bool {
+        self.stream.get_ref().conn.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
     /// The protocol both agreed upon.
     pub fn alpn(&self) -> Option<Vec<u8>> {
         self.stream
@@ -84,6 +97,18 @@ impl TlsConnection {
 }
 
 impl<S: Read + Write> Connection<S> {
+    /// Speaks over a stream that is there already.
+    pub fn over(stream: S) -> Self {
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &S {
+        self.stream.get_ref()
+    }
+
     /// Sends a text as it is.
     pub fn send(&mut self, text: &str) -> io::Result<()> {
         self.stream.get_mut().write_all(text.as_bytes())?;

@@ -1,8 +1,9 @@
 //! What tests look at a server with.
 //!
 //! ```text
-//! Authority ──► Issued (certificate, key) ──► server
+//! Authority ──► Issued (certificate, key) ──► Server (the real program, its files and its log)
 //!     └───────► ClientConfig ──► TlsConnection ──► Answer
+//! Database (PostgreSQL, MariaDB) ──► URL ────────► server
 //! ```
 //!
 //! It blocks and panics: it is made for tests, where both are what one wants.
@@ -16,8 +17,12 @@
 
 pub mod certificates;
 pub mod client;
+pub mod database;
 pub mod patience;
+pub mod server;
 
 pub use certificates::{Authority, Issued};
 pub use client::{Answer, Connection, TlsConnection};
+pub use database::{Database, Kind};
 pub use patience::{PATIENCE, wait_for, wait_within};
+pub use server::Server;

@@ -43,6 +43,7 @@ pub(super) fn config(part: &Part<'_>) -> Config {
             .map_or_else(Default::default, |logging| kilonova_config::Logging {
                 level: logging.level,
                 format: logging.format,
+                ..kilonova_config::Logging::default()
             }),
         ..Config::default()
     }
@@ -67,14 +68,19 @@ fn api(asked: &Api, resources: Option<&Resources>) -> kilonova_config::Api {
                     mode: client.mode,
                     ca_file: PathBuf::from(pod::client_ca_directory(asked.name))
                         .join(&client.ca_key),
+                    crl_file: None,
                 }),
+            min_version: kilonova_config::TlsVersion::default(),
         }),
         http: asked
             .http
             .as_ref()
-            .map_or(default.http, |http| kilonova_config::Http {
-                keep_alive: http.keep_alive,
-                client_socket_timeout_seconds: unsigned(http.client_socket_timeout_seconds),
+            .map_or_else(kilonova_config::Http::default, |http| {
+                kilonova_config::Http {
+                    keep_alive: http.keep_alive,
+                    client_socket_timeout_seconds: unsigned(http.client_socket_timeout_seconds),
+                    ..kilonova_config::Http::default()
+                }
             }),
         ..kilonova_config::Api::named(asked.name.as_str())
     }

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -14,7 +15,7 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
 /// Serializes as Python would. Fails only if `value` does: on a map with keys that are not strings, for one.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(512);
+    let mut bytes = Vec::with_capacity(1024);
     value.serialize(&mut serde_json::Serializer::with_formatter(
         &mut bytes, Python,
     ))?;
@@ -27,7 +28,16 @@ pub(crate) fn response<T: Serialize>(
     media_type: &'static str,
     value: &T,
 ) -> Response {
-    let Ok(bytes) = to_vec(value) else {
+    ready(status, media_type, to_vec(value).map(Bytes::from))
+}
+
+/// An answer with a body that is JSON already.
+pub(crate) fn ready(
+    status: StatusCode,
+    media_type: &'static str,
+    body: serde_json::Result<Bytes>,
+) -> Response {
+    let Ok(bytes) = body else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = Response::new(Body::from(bytes));
@@ -88,6 +98,11 @@ impl Formatter for Python {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Nearly every text is plain: bytes are looked at many at a time, characters one by one.
+        let plain = |byte: u8| matches!(byte, b' '..=b'~');
+        if fragment.bytes().fold(true, |all, byte| all & plain(byte)) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some(at) = rest.find(|character: char| !matches!(character, ' '..='~')) {
             let (plain, special) = rest.split_at(at);

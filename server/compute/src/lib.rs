@@ -8,9 +8,9 @@
 //!                             └─► "/v2.1/…" 401 (identity) ────┘
 //! ```
 //!
-//! [`router`] holds what nova's own pipelines hold (request ids, faults, microversions); access log, metrics, limits and
-//! TLS belong to the server around it. The server tells it what it cannot see by inserting an [`Origin`] into each
-//! request's extensions; the request id of an answer is its `x-openstack-request-id` header.
+//! [`answer`] holds what nova's own pipelines hold (request ids, faults, microversions); access log, metrics, limits and
+//! TLS belong to the server around it. The server tells it what it cannot see by an [`Origin`] beside each request; the
+//! request id of an answer is its `x-openstack-request-id` header.
 //!
 //! Tested byte for byte against answers recorded from the real nova 34 (`tests/nova34/`).
 
@@ -21,13 +21,12 @@ mod identity;
 pub mod json;
 mod microversion;
 mod origin;
-mod request_id;
+pub mod request_id;
 mod resource;
 mod url;
 mod urlmap;
 mod versions;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 
@@ -36,21 +35,18 @@ pub use origin::Origin;
 
 use urlmap::{App, Mount};
 
-/// The application: answers every path and method.
-pub fn router() -> Router {
-    Router::new().fallback(answer)
-}
-
-/// One arm per pipeline of nova's api-paste.ini, `[composite:osapi_compute]`.
+/// The application: answers every path and method. One arm per pipeline of nova's api-paste.ini, `[composite:osapi_compute]`.
 ///
 /// nova's `cors` filter has no counterpart: without `[cors] allowed_origin` all it does is to turn every OPTIONS answer
 /// that is not 2xx into an empty 200. No client can use that (it carries none of the headers a browser asks for; haproxy's
 /// `option httpchk` asks `OPTIONS /`, which is a document), and it hides a 401. OPTIONS is a method like any other.
-async fn answer(request: Request) -> Response {
+pub async fn answer(request: Request, origin: &Origin) -> Response {
     let mount = Mount::of(&request);
     match mount.app {
-        App::Versions => versions::list(mount, request).await.into_response(),
-        App::Document(release) => request_id::add(versions::show(release, mount, request).await),
+        App::Versions => versions::list(mount, request, origin).await.into_response(),
+        App::Document(release) => {
+            request_id::add(versions::show(release, mount, request, origin).await)
+        }
         App::Api => request_id::add(identity::unauthorized()),
     }
 }

@@ -8,16 +8,18 @@ use http::uri::Scheme;
 
 use crate::header;
 
-/// What only the server knows of a request's connection; it inserts one into the request's extensions.
+/// What only the server knows of a request's connection.
 ///
 /// Behind a trusted proxy the server puts the forwarded scheme here, and the forwarded host into the `Host` header.
-/// Without an `Origin`, a request came by `http` to 127.0.0.1:8774.
+/// By default a request came by `http` to 127.0.0.1:8774.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// `http` or `https`.
     pub scheme: Scheme,
     /// Stands in for a `Host` header that is not there (HTTP/1.0), as WSGI's `SERVER_NAME` and `SERVER_PORT`.
     pub local: SocketAddr,
+    /// What a trusted proxy took off the path, such as `/compute`; WSGI's `SCRIPT_NAME` begins with it.
+    pub prefix: String,
 }
 
 impl Default for Origin {
@@ -25,14 +27,14 @@ impl Default for Origin {
         Self {
             scheme: Scheme::HTTP,
             local: SocketAddr::from((Ipv4Addr::LOCALHOST, 8774)),
+            prefix: String::new(),
         }
     }
 }
 
-/// `scheme://host[:port]` of a request, without the scheme's default port (webob: `request.py:host_url`).
-pub(crate) fn host_url(parts: &Parts) -> String {
-    let default = Origin::default();
-    let origin = parts.extensions.get::<Origin>().unwrap_or(&default);
+/// `scheme://host[:port]` of a request, without the scheme's default port, and the prefix that its path once had (webob:
+/// `request.py:host_url`, and `application_url` as far as a proxy knows it).
+pub(crate) fn host_url(parts: &Parts, origin: &Origin) -> String {
     let scheme = &origin.scheme;
     let asked = parts
         .headers
@@ -52,11 +54,17 @@ pub(crate) fn host_url(parts: &Parts) -> String {
     } else {
         "80"
     };
-    if port.is_empty() || port == usual {
-        format!("{scheme}://{name}")
-    } else {
-        format!("{scheme}://{name}:{port}")
+    let port = Some(port).filter(|port| !port.is_empty() && *port != usual);
+    let mut url = String::with_capacity(64);
+    for part in [scheme.as_str(), "://", name] {
+        url.push_str(part);
     }
+    if let Some(port) = port {
+        url.push(':');
+        url.push_str(port);
+    }
+    url.push_str(&origin.prefix);
+    url
 }
 
 #[cfg(test)]
@@ -79,11 +87,22 @@ mod tests {
             local: "[2001:db8::1]:9999".parse().unwrap(),
             ..Origin::default()
         };
-        let mut request = Request::get(target).extension(origin);
+        let mut request = Request::get(target);
         if let Some(host) = host {
             request = request.header(HOST, host);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        assert_eq!(host_url(&parts), url);
+        assert_eq!(host_url(&parts, &origin), url);
+    }
+
+    #[test]
+    fn what_a_proxy_took_off_is_part_of_every_link() {
+        let origin = Origin {
+            prefix: "/compute".to_owned(),
+            ..Origin::default()
+        };
+        let request = Request::get("/").header(HOST, "nova");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        assert_eq!(host_url(&parts, &origin), "http://nova/compute");
     }
 }

@@ -46,20 +46,22 @@ impl Mount {
         let path = url::collapse(raw.clone());
         let by_path = Some(find(&path)).filter(|(_, base)| !base.is_empty());
 
-        let accept = header::text(headers, ACCEPT).unwrap_or_default();
+        let accept = header::text(headers, ACCEPT);
         let supported: &[_] = if is_index(&path, by_path) {
             &[JSON, VENDOR, ATOM]
         } else {
             &[JSON, VENDOR]
         };
-        let best = accept::best_match(&accept, supported);
+        let best = accept
+            .as_deref()
+            .and_then(|accept| accept::best_match(accept, supported));
         let media_type = match best {
             Some((media_type, _)) if !path.ends_with(b".json") => media_type,
             _ => JSON,
         };
 
-        let content_type = header::text(headers, CONTENT_TYPE).unwrap_or_default();
-        let by_content_type = || versioned(Options::of(&content_type));
+        let content_type = header::text(headers, CONTENT_TYPE);
+        let by_content_type = || versioned(Options::of(content_type.as_deref()?));
         let by_accept = || best.and_then(|(_, range)| versioned(range));
         let (app, base, path) = if let Some((app, base)) = by_path {
             (app, base, path.into_owned())

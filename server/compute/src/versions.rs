@@ -1,6 +1,7 @@
 //! The version documents (nova: `api/openstack/compute/versions.py` and `views/versions.py`).
 
 mod documents;
+mod written;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -9,9 +10,10 @@ use http::StatusCode;
 use crate::fault::Fault;
 use crate::microversion::{self, Microversion};
 use crate::urlmap::Mount;
-use crate::{json, origin, resource, url};
+use crate::{Origin, json, origin, resource, url};
 
 use documents::{Choices, Document, Versions};
+use written::About;
 
 /// A version of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +25,17 @@ pub(crate) enum Release {
 }
 
 /// `/`: all versions. Any other path: 300, and where each version would have it (nova: `Versions`).
-pub(crate) async fn list(mount: Mount, request: Request) -> Result<Response, Fault> {
+pub(crate) async fn list(
+    mount: Mount,
+    request: Request,
+    origin: &Origin,
+) -> Result<Response, Fault> {
     let (parts, body) = request.into_parts();
     resource::check(&parts, body).await?;
-    let base = origin::host_url(&parts) + mount.base;
+    let base = origin::host_url(&parts, origin) + mount.base;
     Ok(if mount.is_root {
-        json::response(StatusCode::OK, mount.media_type, &Versions::at(&base))
+        let body = written::body(About::List, &base, || Versions::at(&base));
+        json::ready(StatusCode::OK, mount.media_type, body)
     } else {
         json::response(
             StatusCode::MULTIPLE_CHOICES,
@@ -39,12 +46,21 @@ pub(crate) async fn list(mount: Mount, request: Request) -> Result<Response, Fau
 }
 
 /// `/v2/` and `/v2.1/`: one version. Only v2.1 minds microversions (nova: `VersionsV2`, `LegacyV2CompatibleWrapper`).
-pub(crate) async fn show(release: Release, mount: Mount, request: Request) -> Response {
+pub(crate) async fn show(
+    release: Release,
+    mount: Mount,
+    request: Request,
+    origin: &Origin,
+) -> Response {
     match release {
-        Release::V20 => document(release, mount, request).await.into_response(),
+        Release::V20 => document(release, mount, request, origin)
+            .await
+            .into_response(),
         Release::V21 => match Microversion::requested(request.headers()) {
             Ok(version) => {
-                let mut response = document(release, mount, request).await.into_response();
+                let mut response = document(release, mount, request, origin)
+                    .await
+                    .into_response();
                 microversion::announce(response.headers_mut(), &version.to_string());
                 response
             }
@@ -53,13 +69,15 @@ pub(crate) async fn show(release: Release, mount: Mount, request: Request) -> Re
     }
 }
 
-async fn document(release: Release, mount: Mount, request: Request) -> Result<Response, Fault> {
+async fn document(
+    release: Release,
+    mount: Mount,
+    request: Request,
+    origin: &Origin,
+) -> Result<Response, Fault> {
     let (parts, body) = request.into_parts();
     resource::check(&parts, body).await?;
-    let base = origin::host_url(&parts) + mount.base;
-    Ok(json::response(
-        StatusCode::OK,
-        mount.media_type,
-        &Document::at(&base, release),
-    ))
+    let base = origin::host_url(&parts, origin) + mount.base;
+    let body = written::body(About::One(release), &base, || Document::at(&base, release));
+    Ok(json::ready(StatusCode::OK, mount.media_type, body))
 }

@@ -6,12 +6,11 @@ mod replay;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::routing::any_service;
+use axum::response::Response;
 use http::header::WWW_AUTHENTICATE;
 use http::uri::Scheme;
 use kilonova_compute::Origin;
 use replay::{Difference, replay};
-use tower::ServiceExt;
 
 const RECORDED: [&str; 3] = [
     include_str!("nova34/documents.json"),
@@ -54,18 +53,16 @@ const DIFFERENCES: [Difference; 4] = [
 
 #[tokio::test]
 async fn answers_are_novas() {
-    let served = Router::new().fallback_service(any_service(
-        kilonova_compute::router().map_request(with_origin),
-    ));
+    let served = Router::new().fallback(served);
     replay(served, &RECORDED, &DIFFERENCES).await;
 }
 
 /// What the server around the application does.
-fn with_origin(mut request: Request) -> Request {
-    let scheme = request.extensions_mut().remove::<Scheme>().unwrap();
-    request.extensions_mut().insert(Origin {
-        scheme,
+async fn served(mut request: Request) -> Response {
+    let origin = Origin {
+        scheme: request.extensions_mut().remove::<Scheme>().unwrap(),
         local: "192.0.2.1:8774".parse().unwrap(),
-    });
-    request
+        prefix: String::new(),
+    };
+    kilonova_compute::answer(request, &origin).await
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CLIENT_SOCKET_TIMEOUT_SECONDS, KEEP_ALIVE};
+use crate::Http;
 
 /// Name of the Compute API, as in nova's `enabled_apis`.
 pub const OSAPI_COMPUTE: &str = "osapi_compute";
@@ -25,7 +25,8 @@ pub struct Api {
     /// `<name>_listen_port`; 0 takes any free port. Default: 8774 for `osapi_compute`, 8775 for `metadata`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// `<name>_workers`: worker processes, at least 1. Default 1.
+    /// `<name>_workers`: worker processes, at least 1. Default: the CPU limit of the server's control group, rounded
+    /// up; 1 without a limit. Never the host's CPUs, as nova had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<u32>,
     /// Present for what nova listed in `enabled_ssl_apis`.
@@ -54,7 +55,7 @@ impl Api {
         self.port.unwrap_or_else(|| default_port(&self.name))
     }
 
-    /// The number of worker processes asked for.
+    /// The number of worker processes asked for; 1 where nobody asked.
     pub fn worker_count(&self) -> u32 {
         self.workers.unwrap_or(1)
     }
@@ -78,6 +79,22 @@ pub struct Tls {
     /// Whether clients are asked for a certificate (`[wsgi] ssl_ca_file`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_auth: Option<ClientAuth>,
+    /// The oldest version of TLS that is spoken. Default `1.2`.
+    #[serde(default)]
+    pub min_version: TlsVersion,
+}
+
+/// A version of TLS. Older ones than these are not spoken at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    #[default]
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    Tls13,
 }
 
 /// Client certificates.
@@ -89,6 +106,11 @@ pub struct ClientAuth {
     pub mode: ClientAuthMode,
     /// PEM bundle of the authorities that sign the clients' certificates (`[wsgi] ssl_ca_file`).
     pub ca_file: PathBuf,
+    /// PEM file of revocation lists, one or more. A client's own certificate is looked up in the newest list of the
+    /// authority that signed it; without such a list the client is let in. A list that has expired still counts, a
+    /// file that is missing or cannot be read refuses the start or the reload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crl_file: Option<PathBuf>,
 }
 
 /// What happens to a client that presents no certificate; a bad one is always refused.
@@ -102,26 +124,30 @@ pub enum ClientAuthMode {
     Optional,
 }
 
-/// nova's `[wsgi]` options.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Http {
-    /// `keep_alive`: whether a connection may carry more than one request. Default true.
-    pub keep_alive: bool,
-    /// `client_socket_timeout`, in seconds: how long the server waits for a client that neither sends what it began
-    /// nor takes what it asked for, and for the next request on a kept connection. 0 waits for ever. Default 900.
-    pub client_socket_timeout_seconds: u32,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self {
-            keep_alive: KEEP_ALIVE,
-            client_socket_timeout_seconds: CLIENT_SOCKET_TIMEOUT_SECONDS,
-        }
-    }
-}
-
 fn any_address() -> IpAddr {
     IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_ports_are_nova_s() {
+        for (name, port) in [(OSAPI_COMPUTE, 8774), (METADATA, 8775), ("ec2", 0)] {
+            let api: Api = serde_yaml::from_str(&format!("name: {name}")).unwrap();
+            assert_eq!(api, Api::named(name));
+            assert_eq!(
+                (api.listen.to_string(), api.listen_port()),
+                ("0.0.0.0".to_owned(), port)
+            );
+            let asked: Api =
+                serde_yaml::from_str(&format!("{{name: {name}, listen: '::1', port: 80}}"))
+                    .unwrap();
+            assert_eq!(
+                (asked.listen.to_string(), asked.listen_port()),
+                ("::1".to_owned(), 80)
+            );
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! The whole configuration, and the rules that no type can state.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ADMIN_PORT, Api, DRAIN_DELAY_SECONDS, GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS, MAX_WORKERS};
+use crate::{
+    ADMIN_PORT, Api, DRAIN_DELAY_SECONDS, GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS,
+    MAX_DATABASE_CONNECTIONS, MAX_WORKERS, REPORT_TRIGGER_INTERVAL_SECONDS,
+};
 
 /// Everything the server is told.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -21,6 +25,18 @@ pub struct Config {
     pub drain_delay_seconds: u32,
     /// What is logged, and how.
     pub logging: Logging,
+    /// `[DEFAULT] host`: the name of this pod in its service records. Default: the host's name, which is the pod's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// `[database]`. Absent: nothing is recorded, and whatever needs a database answers 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+    /// `[oslo_reports]`.
+    pub reports: Reports,
+    /// What the revision on `/status` is keyed with, so that an open port lets nobody guess what is mounted. Default:
+    /// a random one for each process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
 }
 
 impl Default for Config {
@@ -31,6 +47,10 @@ impl Default for Config {
             graceful_shutdown_timeout_seconds: GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS,
             drain_delay_seconds: DRAIN_DELAY_SECONDS,
             logging: Logging::default(),
+            host: None,
+            database: None,
+            reports: Reports::default(),
+            nonce: None,
         }
     }
 }
@@ -54,6 +74,57 @@ impl Default for Admin {
     }
 }
 
+/// nova's `[database]`: where the service records are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Database {
+    /// A file that holds the URL as nova.conf has it (`connection`): a mounted Secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_file: Option<PathBuf>,
+    /// Instead of a URL: a SQLite file, made when it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sqlite_file: Option<PathBuf>,
+    /// Connections that the pod may have open at once. Default 20.
+    pub max_connections_per_pod: u32,
+    /// Starts although every other live service of this kind is newer: nova's version gate, overridden.
+    pub allow_older_service: bool,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            connection_file: None,
+            sqlite_file: None,
+            max_connections_per_pod: MAX_DATABASE_CONNECTIONS,
+            allow_older_service: false,
+        }
+    }
+}
+
+/// `[oslo_reports]`: the report that USR2 asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Reports {
+    /// `log_dir`: where reports are written. Default: to standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// `file_event_handler`: a file whose change asks for a report, beside the signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger_file: Option<PathBuf>,
+    /// `file_event_handler_interval`: how often that file is looked at, in seconds, at least 1. Default 1.
+    pub trigger_interval_seconds: u32,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            trigger_file: None,
+            trigger_interval_seconds: REPORT_TRIGGER_INTERVAL_SECONDS,
+        }
+    }
+}
+
 /// The log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -62,6 +133,10 @@ pub struct Logging {
     pub level: LogLevel,
     /// The shape of a line.
     pub format: LogFormat,
+    /// oslo.log's `default_log_levels`: other levels for what is named, and what is below it: a logger such as
+    /// `nova.osapi_compute.wsgi.server`, or a library such as `hyper`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub levels: BTreeMap<String, LogLevel>,
 }
 
 /// oslo.log's levels.
@@ -136,14 +211,30 @@ impl Config {
                     ),
                 );
             }
+            if api.http.max_connections_per_worker == 0 {
+                wrong(
+                    "http.maxConnectionsPerWorker",
+                    "must be at least 1".to_owned(),
+                );
+            }
             if api.listen_port() == self.admin.port && self.admin.port != 0 {
                 wrong(
                     "port",
                     format!("{} is the admin port: choose another one", self.admin.port),
                 );
             }
+            for (field, message) in api.http.problems() {
+                wrong(&format!("http.{field}"), message);
+            }
         }
         problems.extend(self.shared_ports());
+        problems.extend(self.database.as_ref().and_then(Database::problem));
+        if self.reports.trigger_interval_seconds == 0 {
+            problems.push(Problem {
+                field: "reports.triggerIntervalSeconds".to_owned(),
+                message: "must be at least 1".to_owned(),
+            });
+        }
         problems
     }
 
@@ -174,6 +265,30 @@ impl Config {
     }
 }
 
+impl Database {
+    fn problem(&self) -> Option<Problem> {
+        let (field, message) = match (&self.connection_file, &self.sqlite_file) {
+            _ if self.max_connections_per_pod == 0 => (
+                "database.maxConnectionsPerPod",
+                "must be at least 1".to_owned(),
+            ),
+            (Some(_), Some(_)) => (
+                "database.sqliteFile",
+                "stands beside connectionFile: give one of the two".to_owned(),
+            ),
+            (None, None) => (
+                "database.connectionFile",
+                "is missing: name the file that holds the URL, or a sqliteFile".to_owned(),
+            ),
+            _ => return None,
+        };
+        Some(Problem {
+            field: field.to_owned(),
+            message,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +310,17 @@ mod tests {
         &["apis[0].port: 9774 is the admin port: choose another one"])]
     #[case("apis: [{name: osapi_compute}, {name: metadata, port: 8774, listen: 127.0.0.1}]",
         &["apis[1].port: osapi_compute and metadata both listen on port 8774: give each its own"])]
+    #[case("database: {sqliteFile: /nova.sqlite}", &[])]
+    #[case("database: {}", &["database.connectionFile: is missing: name the file that holds the URL, or a sqliteFile"])]
+    #[case("database: {sqliteFile: /a, connectionFile: /b}",
+        &["database.sqliteFile: stands beside connectionFile: give one of the two"])]
+    #[case("database: {sqliteFile: /a, maxConnectionsPerPod: 0}",
+        &["database.maxConnectionsPerPod: must be at least 1"])]
+    #[case("reports: {triggerIntervalSeconds: 0}", &["reports.triggerIntervalSeconds: must be at least 1"])]
+    #[case("apis: [{name: osapi_compute, http: {backlog: 0}}]",
+        &["apis[0].http.backlog: 0 is out of range: choose 1 to 65535"])]
+    #[case("apis: [{name: osapi_compute, http: {accessLog: {format: '%(request_line)f'}}}]",
+        &["apis[0].http.accessLog.format: %(request_line)s is no number: write it with s"])]
     #[case("apis: [{name: osapi_compute, listen: 127.0.0.2}, {name: metadata, port: 8774, listen: 127.0.0.1}]", &[])]
     fn problems_name_the_field(#[case] yaml: &str, #[case] expected: &[&str]) {
         assert_eq!(of(yaml), expected);

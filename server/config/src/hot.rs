@@ -7,9 +7,13 @@ use crate::{Config, Error};
 /// The hot settings, stated once: what is not listed here needs another pod. `*` stands for every entry of a list.
 const HOT: &[&[&str]] = &[
     &["logging"],
+    &["reports"],
+    &["nonce"],
+    &["database", "maxConnectionsPerPod"],
     &["apis", "*", "workers"],
     &["apis", "*", "http"],
     &["apis", "*", "tls", "clientAuth", "mode"],
+    &["apis", "*", "tls", "minVersion"],
 ];
 
 /// The two files of a configuration directory.
@@ -163,7 +167,8 @@ apis:
   workers: 2
   tls:
     certificateDirectory: /tls
-    clientAuth: {mode: Optional, caFile: /ca/ca.crt}
+    minVersion: \"1.3\"
+    clientAuth: {mode: Optional, caFile: /ca/ca.crt, crlFile: /ca/crl.pem}
 - name: metadata
   port: 80
   http: {keepAlive: false, clientSocketTimeoutSeconds: 30}
@@ -183,6 +188,7 @@ apis:
             certificateDirectory: /tls
             clientAuth:
               caFile: /ca/ca.crt
+              crlFile: /ca/crl.pem
         - name: metadata
           listen: 0.0.0.0
           port: 80
@@ -192,24 +198,55 @@ apis:
         gracefulShutdownTimeoutSeconds: 60
         drainDelaySeconds: 5
         ");
-        insta::assert_snapshot!(documents.hot, @"
+        insta::assert_snapshot!(documents.hot, @r#"
         logging:
           level: INFO
           format: oslo
+        reports:
+          triggerIntervalSeconds: 1
         apis:
         - name: osapi_compute
           workers: 2
           http:
             keepAlive: true
             clientSocketTimeoutSeconds: 900
+            headerTimeoutSeconds: 30
+            tlsHandshakeTimeoutSeconds: 10
+            maxConcurrentStreams: 100
+            maxConnectionAgeSeconds: 0
+            tcpKeepIdleSeconds: 600
+            maxHeaderLineBytes: 16384
+            maxUrlBytes: 8192
+            maxBodyBytes: 114688
+            backlog: 4096
+            maxConnectionsPerWorker: 1000
+            trustedProxies: []
+            proxyProtocol: Off
+            accessLog:
+              format: '%(client_ip)s "%(request_line)s" status: %(status_code)s len: %(body_length)s time: %(wall_seconds).7f'
           tls:
             clientAuth:
               mode: Optional
+            minVersion: '1.3'
         - name: metadata
           http:
             keepAlive: false
             clientSocketTimeoutSeconds: 30
-        ");
+            headerTimeoutSeconds: 30
+            tlsHandshakeTimeoutSeconds: 10
+            maxConcurrentStreams: 100
+            maxConnectionAgeSeconds: 0
+            tcpKeepIdleSeconds: 600
+            maxHeaderLineBytes: 16384
+            maxUrlBytes: 8192
+            maxBodyBytes: 114688
+            backlog: 4096
+            maxConnectionsPerWorker: 1000
+            trustedProxies: []
+            proxyProtocol: Off
+            accessLog:
+              format: '%(client_ip)s "%(request_line)s" status: %(status_code)s len: %(body_length)s time: %(wall_seconds).7f'
+        "#);
     }
 
     #[test]
@@ -244,6 +281,7 @@ apis:
     fn a_hot_change_leaves_the_cold_document_alone() {
         let mut changed = sample();
         changed.apis[0].workers = Some(9);
+        changed.apis[0].tls.as_mut().unwrap().min_version = crate::TlsVersion::Tls12;
         changed.apis[1].http.keep_alive = true;
         assert_eq!(
             split(&changed).unwrap().cold,

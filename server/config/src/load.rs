@@ -49,6 +49,8 @@ pub struct Loaded {
     pub config: Config,
     /// Paths of settings that this release does not know; they have no effect.
     pub ignored: Vec<String>,
+    /// The documents it was read from: file names and texts.
+    pub documents: Vec<(String, String)>,
 }
 
 /// Reads a file, or a directory with [`COLD_FILE`] and, if there is one, [`HOT_FILE`].
@@ -91,7 +93,11 @@ pub fn parse(documents: &[(String, String)]) -> Result<Loaded, Error> {
         message: error.to_string(),
     })?;
     match config.problems() {
-        problems if problems.is_empty() => Ok(Loaded { config, ignored }),
+        problems if problems.is_empty() => Ok(Loaded {
+            config,
+            ignored,
+            documents: documents.to_vec(),
+        }),
         problems => Err(Error::Problems(problems)),
     }
 }
@@ -124,8 +130,20 @@ mod tests {
     )]
     #[case("apis: [{port: 1}]", "apis[0]: missing field `name`")]
     #[case(
+        "apis: [{name: metadata, tls: {}}]",
+        "apis[0].tls: missing field `certificateDirectory`"
+    )]
+    #[case(
         "logging: {level: LOUD}",
         "logging.level: unknown variant `LOUD`, expected one of `DEBUG`, `INFO`, `WARNING`, `ERROR`"
+    )]
+    #[case(
+        "apis: [{name: metadata, http: {trustedProxies: [10.0.0.1]}}]",
+        "apis[0].http.trustedProxies[0]: invalid IP address syntax"
+    )]
+    #[case(
+        "logging: {levels: {hyper: LOUD}}",
+        "logging.levels.hyper: unknown variant `LOUD`, expected one of `DEBUG`, `INFO`, `WARNING`, `ERROR`"
     )]
     #[case(
         "apis: [{name: metadata, workers: 0}]",

@@ -11,12 +11,11 @@
 //! No instance is known yet, so whatever is about one is not found. As in nova, every method reads, and there are no
 //! request ids. Tested byte for byte against answers recorded from the real nova 34 (`tests/nova34/`).
 
-mod negotiation;
+pub mod negotiation;
 mod not_found;
 mod path;
 mod versions;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -29,16 +28,17 @@ use jiff::tz::TimeZone;
 ///
 /// nova tells only an instance what stands at `/ec2` and `/openstack`; the lists are the same for all of them, so we tell
 /// anyone. nova's `cors` filter has no counterpart (it makes an empty 200 of any 404 to OPTIONS).
-pub fn router() -> Router {
-    Router::new().fallback(answer)
-}
-
-async fn answer(request: Request) -> Response {
+pub fn answer(request: &Request) -> Response {
     match path::normal(request.uri().path()).as_slice() {
         b"" | b"ec2" => text(versions::EC2),
         b"openstack" => text(versions::openstack(today())),
-        _ => not_found::answer(&request),
+        _ => not_found::answer(request),
     }
+}
+
+/// The versions below `/openstack` that are not listed yet, by this machine's clock.
+pub fn hidden_versions() -> Vec<&'static str> {
+    versions::hidden(today())
 }
 
 fn text(body: impl Into<Body>) -> Response {

@@ -2,13 +2,15 @@
 
 /// What an error can look like besides plain text, in the order we prefer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
+    /// `text/html`.
     Html,
+    /// `application/json`.
     Json,
 }
 
 /// The shape with the highest q; none if none is acceptable. A header that is not well-formed accepts all.
-pub(crate) fn best(accept: &[u8]) -> Option<Shape> {
+pub fn best(accept: &[u8]) -> Option<Shape> {
     let Some(ranges) = Header(accept).ranges() else {
         return Some(Shape::Html);
     };

@@ -29,6 +29,15 @@ pub(crate) fn openstack(today: Date) -> String {
     past.chain(["latest"]).collect::<Vec<_>>().join("\n")
 }
 
+/// The versions that are in the future on this day.
+pub(crate) fn hidden(today: Date) -> Vec<&'static str> {
+    let today = today.to_string();
+    OPENSTACK
+        .into_iter()
+        .filter(|version| *version > today.as_str())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +56,13 @@ mod tests {
         for (day, list) in recorded {
             assert_eq!(openstack(day), list, "{day}");
         }
+    }
+
+    #[test]
+    fn what_is_listed_is_not_hidden() {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        assert_eq!(hidden(day("2025-04-04")), [""; 0]);
+        assert_eq!(hidden(day("2020-10-13")), ["2020-10-14", "2025-04-04"]);
+        assert_eq!(hidden(day("1970-01-01")), OPENSTACK);
     }
 }

@@ -4,6 +4,8 @@
 #[path = "../../compute/tests/nova34/replay.rs"]
 mod replay;
 
+use axum::Router;
+use axum::extract::Request;
 use replay::{Difference, replay};
 
 const RECORDED: [&str; 2] = [
@@ -26,5 +28,7 @@ const DIFFERENCES: [Difference; 2] = [
 
 #[tokio::test]
 async fn answers_are_novas() {
-    replay(kilonova_metadata::router(), &RECORDED, &DIFFERENCES).await;
+    let served =
+        Router::new().fallback(async |request: Request| kilonova_metadata::answer(&request));
+    replay(served, &RECORDED, &DIFFERENCES).await;
 }

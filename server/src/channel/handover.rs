@@ -1,4 +1,4 @@
-//! What is said on the channel for connections: a connection one way, running totals the other way.
+//! What is said on the channel for connections: connections one way, running totals the other way.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,6 +22,14 @@ pub struct Report {
     pub in_flight: u64,
 }
 
+/// Asks the worker to close the kept connection that has been idle for the longest: another one waits for its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shed {
+    /// The connections it has closed as far as we know: if there are more by now, there is room already.
+    pub closed: u64,
+}
+
+const SHED_SIZE: usize = 8;
 const HANDOVER_SIZE: usize = 26;
 const REPORT_SIZE: usize = 24;
 
@@ -48,6 +56,20 @@ impl Handover {
             number: word(message, 0)?,
             peer: SocketAddr::new(ip, u16::from_be_bytes([message[24], message[25]])),
         })
+    }
+}
+
+impl Shed {
+    /// The message.
+    pub fn encode(&self) -> [u8; SHED_SIZE] {
+        self.closed.to_be_bytes()
+    }
+
+    /// Understands a message; `None` when it is not one.
+    pub fn decode(message: &[u8]) -> Option<Self> {
+        let message: [u8; SHED_SIZE] = message.try_into().ok()?;
+        let closed = u64::from_be_bytes(message);
+        Some(Self { closed })
     }
 }
 
@@ -112,5 +134,8 @@ mod tests {
     fn anything_else_is_refused() {
         assert_eq!(Report::decode(b"short"), None);
         assert_eq!(Handover::decode(&[0; 27]), None);
+        let shed = Shed { closed: 7 };
+        assert_eq!(Shed::decode(&shed.encode()), Some(shed));
+        assert_eq!(Handover::decode(&shed.encode()), None);
     }
 }

@@ -26,9 +26,6 @@ use handed::Handed;
 /// Names a worker for as long as the supervisor lives.
 pub type WorkerId = u32;
 
-/// `[wsgi] default_pool_size`: the most connections one worker holds.
-pub const MOST_CONNECTIONS: u64 = 1000;
-
 /// Told to the thread.
 #[derive(Debug)]
 pub enum Command {
@@ -39,6 +36,8 @@ pub enum Command {
         /// Its listening socket.
         listener: Socket,
     },
+    /// So many connections may wait from now on (`backlog`).
+    Backlog(usize, u32),
     /// A worker is ready for connections.
     Worker {
         /// Which API it serves.
@@ -54,6 +53,8 @@ pub enum Command {
     Silent(WorkerId, bool),
     /// A worker has died.
     Gone(WorkerId),
+    /// The most connections that a worker of an API holds from now on.
+    Most(usize, u64),
     /// An API's workers do not stay alive: close its new connections at once. Or they do again.
     Failing(usize, bool),
     /// Hand over what is still in the backlogs, then close the listening sockets.
@@ -68,8 +69,8 @@ pub struct Accepting {
 }
 
 impl Accepting {
-    /// Starts the thread for `apis` APIs.
-    pub fn start(apis: usize, events: UnboundedSender<Event>) -> io::Result<Self> {
+    /// Starts the thread for so many APIs as there are limits of connections for each worker.
+    pub fn start(most: &[u64], events: UnboundedSender<Event>) -> io::Result<Self> {
         let (commands, inbox) = channel();
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -84,7 +85,7 @@ impl Accepting {
             wake: Arc::clone(&wake),
             inbox,
             events,
-            gates: (0..apis).map(|_| Gate::default()).collect(),
+            gates: most.iter().map(|most| Gate::new(*most)).collect(),
             workers: BTreeMap::new(),
             closing: false,
             turn: 0,
@@ -126,7 +127,7 @@ impl Accept {
         loop {
             self.set_interest();
             let resting = self.gates.iter().any(|gate| gate.resting);
-            let timeout = resting.then(|| rustix::time::Timespec {
+            let timeout = (resting || self.closing).then(|| rustix::time::Timespec {
                 tv_sec: 0,
                 tv_nsec: REST.subsec_nanos().into(),
             });
@@ -145,10 +146,17 @@ impl Accept {
             for gate in &mut self.gates {
                 gate.resting = false;
             }
-            for event in &ready {
-                match event.data.u64() {
+            // What workers report first: a place that has become free must be seen before somebody is asked to make one.
+            let (reports, others): (Vec<_>, Vec<_>) = ready
+                .iter()
+                .map(|event| event.data.u64())
+                .partition(|key| *key >= WORKERS);
+            for key in reports {
+                self.worker_ready(key);
+            }
+            for key in others {
+                match key {
                     WAKE => self.read_wake(),
-                    key if key >= WORKERS => self.worker_ready(key),
                     key => self.fill(usize::try_from(key - 1).unwrap_or(usize::MAX)),
                 }
             }
@@ -174,6 +182,11 @@ impl Accept {
                     gate.open(listener);
                 }
             }
+            Command::Backlog(api, backlog) => {
+                if let Some(gate) = self.gates.get(api) {
+                    gate.set_backlog(backlog);
+                }
+            }
             Command::Worker {
                 api,
                 worker,
@@ -197,6 +210,11 @@ impl Accept {
                 self.change(worker, |handed| handed.load.silent = silent);
             }
             Command::Gone(worker) => self.gone(worker),
+            Command::Most(api, most) => {
+                if let Some(gate) = self.gates.get_mut(api) {
+                    gate.most = most;
+                }
+            }
             Command::Failing(api, failing) => {
                 if let Some(gate) = self.gates.get_mut(api) {
                     gate.failing = failing;
@@ -247,14 +265,23 @@ impl Accept {
 
     /// Accepts while somebody can be given a connection.
     fn fill(&mut self, api: usize) {
+        let mut accepted = false;
         while self
             .gates
             .get(api)
             .is_some_and(|gate| gate.waiting.is_empty())
         {
-            if !self.wanted(api) || !self.gates[api].accept() {
+            if !self.wanted(api) {
+                // After one was accepted nobody knows whether another waits; the next look tells.
+                if !accepted {
+                    self.make_room(api);
+                }
                 return;
             }
+            if !self.gates[api].accept() {
+                return;
+            }
+            accepted = true;
             self.dispatch(api);
         }
     }
@@ -265,7 +292,7 @@ impl Accept {
             self.gates[api].waiting.clear();
         }
         while let Some(connection) = self.gates[api].waiting.pop_front() {
-            let Some(worker) = handed::choose(&self.workers, api, self.most()) else {
+            let Some(worker) = handed::choose(&self.workers, api, self.most(api)) else {
                 self.gates[api].waiting.push_front(connection);
                 return;
             };
@@ -288,22 +315,43 @@ impl Accept {
         let gate = &self.gates[api];
         gate.failing
             || (gate.waiting.is_empty()
-                && handed::choose(&self.workers, api, self.most()).is_some())
+                && handed::choose(&self.workers, api, self.most(api)).is_some())
     }
 
     /// The last of the backlog is served whatever there is already: it is the workers' end, not their day.
-    fn most(&self) -> u64 {
+    fn most(&self, api: usize) -> u64 {
         if self.closing {
             u64::MAX
         } else {
-            MOST_CONNECTIONS
+            self.gates[api].most
         }
     }
 
-    /// Listens only where a connection could be handed over: the backlog holds the others.
+    /// Somebody waits and all are full: each time another worker closes what it can do without. Until one has, nobody
+    /// is accepted.
+    fn make_room(&mut self, api: usize) {
+        let full: Vec<_> = self.saturated(api).collect();
+        if let Some(turn) = self.turn.checked_rem(full.len() as u64) {
+            full[usize::try_from(turn).unwrap_or_default()].shed();
+            self.turn += 1;
+            self.gates[api].resting = true;
+        }
+    }
+
+    fn saturated(&self, api: usize) -> impl Iterator<Item = &Handed> {
+        let most = self.most(api);
+        let of_api = self
+            .workers
+            .values()
+            .filter(move |handed| handed.api == api);
+        of_api.filter(move |handed| handed.load.saturated(most))
+    }
+
+    /// Listens only where a connection could be handed over, or room be made for it: the backlog holds the others.
     fn set_interest(&mut self) {
         for api in 0..self.gates.len() {
-            let wanted = self.wanted(api);
+            let full = self.gates[api].waiting.is_empty() && self.saturated(api).next().is_some();
+            let wanted = self.wanted(api) || full;
             self.gates[api].watch(&self.poll, api as u64 + 1, wanted);
         }
     }
@@ -313,12 +361,11 @@ impl Accept {
             return;
         }
         for api in 0..self.gates.len() {
+            self.gates[api].shut();
             // What an earlier look found says nothing about the backlog of now.
             self.gates[api].empty = false;
             self.fill(api);
-            if self.gates[api].empty {
-                self.gates[api].close();
-            }
+            self.gates[api].close_if_empty();
         }
         // A worker that is told to finish must not leave with a connection it has not looked at yet.
         let taken = self.workers.values().all(Handed::nothing_pending);

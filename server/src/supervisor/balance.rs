@@ -38,6 +38,11 @@ impl Load {
             && self.connections() < most_connections
     }
 
+    /// Whether it would get another connection if only it had fewer.
+    pub fn saturated(&self, most_connections: u64) -> bool {
+        !self.silent && !self.retiring && self.connections() >= most_connections
+    }
+
     /// Notes a report. Totals never go back, whatever order messages are read in.
     pub fn note(&mut self, report: Report) {
         self.report = Report {

@@ -19,7 +19,7 @@ use super::event::Event;
 use crate::channel::waiting::Waiting;
 use crate::channel::{Channel, MESSAGE_SIZE, sealed};
 use crate::counters::Snapshot;
-use crate::message::{Settings, ToWorker};
+use crate::message::{Sealed, ToWorker};
 
 /// A worker that has answered none of so many pings, one a second, hangs.
 const PINGS: u64 = 30;
@@ -80,7 +80,7 @@ impl Child {
         worker: WorkerId,
         api: &str,
         local: SocketAddr,
-        settings: &Settings,
+        sealed: &Sealed,
         events: &UnboundedSender<Event>,
     ) -> io::Result<Self> {
         let (control, its_control) = Channel::pair()?;
@@ -96,11 +96,16 @@ impl Child {
             api: api.to_owned(),
             local,
         };
-        let settings = sealed::write(settings)?;
-        control.send(
+        let settings = sealed::write(sealed)?;
+        let sent = control.send(
             &serde_json::to_vec(&start)?,
             &[its_connections.as_fd(), settings.as_fd()],
-        )?;
+        );
+        match sent {
+            // Dead already: how it ended says more than that it no longer listens.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            sent => sent?,
+        }
 
         let control = Arc::new(Waiting::new(control)?);
         let kill = Arc::new(Notify::new());
@@ -232,4 +237,31 @@ async fn forward(stderr: Option<ChildStderr>) -> Option<String> {
         last = Some(line);
     }
     last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn thirty_pings_without_an_answer_are_too_many() {
+        let (control, _its_control) = Channel::pair().unwrap();
+        let mut child = Child {
+            process: 1,
+            state: WorkerState::Ready,
+            counters: Snapshot::default(),
+            ready: None,
+            connections: None,
+            control: Arc::new(Waiting::new(control).unwrap()),
+            kill: Arc::default(),
+            pinged: 0,
+            answered: 0,
+        };
+        assert!(child.ping() && child.ping() && !child.silent());
+        assert!(child.ping() && child.silent());
+        assert!((3..30).all(|_| child.ping()));
+        assert!(!child.ping());
+        child.pong(31, Snapshot::default());
+        assert!(child.ping() && !child.silent());
+    }
 }

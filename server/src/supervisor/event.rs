@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::accept::WorkerId;
+use super::records::News;
 use super::view::View;
 use crate::message::FromWorker;
 
@@ -26,6 +27,8 @@ pub enum Event {
         /// The last line it wrote to its standard error.
         last_line: Option<String>,
     },
+    /// What became of the service records.
+    Database(News),
     /// A start that had to wait is due.
     Start(usize),
     /// The listening sockets are closed, and everything they held has a worker.
@@ -45,6 +48,12 @@ pub enum Signal {
     Interrupt,
     /// HUP: read everything again.
     Hangup,
+    /// TTIN: one worker more for each API.
+    More,
+    /// TTOU: one worker less for each API.
+    Fewer,
+    /// USR2: write a report.
+    Report,
 }
 
 /// Turns signals into events. From here on none of them has its default effect: the first process of a container
@@ -54,6 +63,9 @@ pub fn watch_signals(events: &UnboundedSender<Event>) -> std::io::Result<()> {
         (SignalKind::terminate(), Signal::Terminate),
         (SignalKind::interrupt(), Signal::Interrupt),
         (SignalKind::hangup(), Signal::Hangup),
+        (SignalKind::user_defined2(), Signal::Report),
+        (number(rustix::process::Signal::TTIN), Signal::More),
+        (number(rustix::process::Signal::TTOU), Signal::Fewer),
     ];
     for (kind, meaning) in kinds {
         let mut signals = signal(kind)?;
@@ -65,4 +77,8 @@ pub fn watch_signals(events: &UnboundedSender<Event>) -> std::io::Result<()> {
         });
     }
     Ok(())
+}
+
+fn number(signal: rustix::process::Signal) -> SignalKind {
+    SignalKind::from_raw(signal.as_raw())
 }

@@ -1,16 +1,18 @@
 //! What the mounted files ask for: read whole, checked whole, or refused whole.
 
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::{fs, io};
 
 use kilonova_config::api::{METADATA, OSAPI_COMPUTE};
-use kilonova_config::{Api, CERTIFICATE_FILE, ClientAuthMode, Config, KEY_FILE, Loaded, Tls};
-use kilonova_tls::{
-    Authorities, AuthoritiesError, ClientAuth, Facts, Pair, PairError, ServerConfigError,
-    server_config,
-};
+use kilonova_config::status::SourceStatus;
+use kilonova_config::{Api, Config, Database, Loaded};
 
-use crate::message::{Settings, TlsMaterial};
+use super::database::{self, DatabaseError, Named};
+use super::sources;
+use super::tls::{self, Served, TlsError};
+use crate::cgroup;
+use crate::message::Settings;
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,17 +34,50 @@ pub struct Plan {
     pub needs_restart: bool,
     /// One for each entry of `config.apis`.
     pub services: Vec<ServicePlan>,
+    /// Where service records are kept.
+    pub database: Option<Named>,
+    /// What was read, and a name for all of it.
+    pub sources: Vec<SourceStatus>,
+    /// See [`kilonova_config::revision`].
+    pub revision: String,
 }
 
 impl Plan {
-    fn of(config: Config, ignored: Vec<String>, needs_restart: bool) -> Result<Self, PlanError> {
+    fn of(
+        mut config: Config,
+        documents: &[(String, String)],
+        mut ignored: Vec<String>,
+        needs_restart: bool,
+    ) -> Result<Self, PlanError> {
+        for api in &mut config.apis {
+            api.workers.get_or_insert_with(cgroup::default_workers);
+        }
+        if let Some(path) = &config.reports.trigger_file {
+            fs::metadata(path).map_err(|source| PlanError::Trigger {
+                path: path.clone(),
+                source,
+            })?;
+        }
         let services = config.apis.iter().map(|api| service(&config, api));
-        let services = services.collect::<Result<_, _>>()?;
+        let services = services.collect::<Result<Vec<_>, _>>()?;
+        let database = match &config.database {
+            Some(wanted) => database::read(wanted)?,
+            None => None,
+        };
+        if let Some(named) = &database {
+            let parameter = |name| format!("database.connectionFile: {name}");
+            ignored.extend(named.url.ignored().iter().map(parameter));
+        }
+        let nonce = sources::nonce(config.nonce.as_deref());
+        let (sources, revision) = sources::of(nonce, documents, &services, database.as_ref());
         Ok(Self {
             config,
             ignored,
             needs_restart,
             services,
+            database,
+            sources,
+            revision,
         })
     }
 
@@ -61,8 +96,8 @@ pub struct ServicePlan {
     pub api: Api,
     /// What its workers are told.
     pub settings: Settings,
-    /// Its certificate.
-    pub facts: Option<Facts>,
+    /// What is to be said of its certificate and of what it asks of clients.
+    pub served: Option<Served>,
 }
 
 /// Why there is no plan.
@@ -71,62 +106,59 @@ pub enum PlanError {
     /// The configuration itself.
     #[error("configuration: {0}")]
     Config(#[from] kilonova_config::Error),
-    /// A file of an API's TLS.
-    #[error("{api}: {setting}: cannot read {}: {source}", path.display())]
-    Read {
-        /// The API.
-        api: String,
-        /// The setting that names the file.
-        setting: &'static str,
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The file whose change asks for a report.
+    #[error("reports.triggerFile {}: {source}: create the file, or leave the setting out", path.display())]
+    Trigger {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// A certificate and its key.
-    #[error("{api}: tls.certificateDirectory {}: {source}", directory.display())]
-    Pair {
-        /// The API.
-        api: String,
-        /// Where the two lie.
-        directory: PathBuf,
-        /// What is wrong with them.
-        source: PairError,
-    },
-    /// The clients' authorities.
-    #[error("{api}: tls.clientAuth.caFile {}: {source}", path.display())]
-    Authorities {
-        /// The API.
-        api: String,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: AuthoritiesError,
-    },
-    /// The crypto library refuses what we accept.
+    /// An API's TLS.
     #[error("{api}: {source}")]
     Tls {
         /// The API.
         api: String,
-        /// What it said.
-        source: ServerConfigError,
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What is wrong with which file.
+        source: Box<TlsError>,
     },
+}
+
+impl PlanError {
+    /// What nova.wsgi.Server logs before the reason.
+    pub fn preface(&self) -> Option<String> {
+        let Self::Tls { api, address, .. } = self else {
+            return None;
+        };
+        Some(format!(
+            "Failed to start {api} on {address} with SSL support"
+        ))
+    }
 }
 
 impl Source {
     /// Reads and checks everything, for a server that starts.
     pub fn plan(&self) -> Result<Plan, PlanError> {
-        let Loaded { config, ignored } = self.load()?;
-        Plan::of(config, ignored, false)
+        let loaded = self.load()?;
+        Plan::of(loaded.config, &loaded.documents, loaded.ignored, false)
     }
 
     /// Reads and checks everything, for a server that runs with `running`: what it cannot change while it runs stays.
     pub fn plan_for(&self, running: &Config) -> Result<Plan, PlanError> {
-        let Loaded { config, ignored } = self.load()?;
+        let Loaded {
+            config,
+            ignored,
+            documents,
+        } = self.load()?;
         let effective = kilonova_config::with_hot_of(running, &config)?;
         let needs_restart =
             kilonova_config::split(&config)?.cold != kilonova_config::split(&effective)?.cold;
-        Plan::of(effective, ignored, needs_restart)
+        Plan::of(effective, &documents, ignored, needs_restart)
     }
 
     fn load(&self) -> Result<Loaded, PlanError> {
@@ -135,6 +167,7 @@ impl Source {
             Self::Embedded => Loaded {
                 config: embedded(),
                 ignored: Vec::new(),
+                documents: Vec::new(),
             },
         })
     }
@@ -149,18 +182,20 @@ impl Source {
             Self::Path(path) => vec![path.clone()],
             Self::Embedded => Vec::new(),
         };
-        for tls in config.apis.iter().filter_map(|api| api.tls.as_ref()) {
-            files.push(tls.certificate_directory.join(CERTIFICATE_FILE));
-            files.push(tls.certificate_directory.join(KEY_FILE));
-            files.extend(
-                tls.client_auth
-                    .as_ref()
-                    .map(|clients| clients.ca_file.clone()),
-            );
-        }
+        files.extend(
+            config
+                .database
+                .as_ref()
+                .and_then(|database| database.connection_file.clone()),
+        );
+        let tls = config.apis.iter().filter_map(|api| api.tls.as_ref());
+        files.extend(tls.flat_map(tls::files));
         files
     }
 }
+
+/// The database of `serve` without `--config`, in the working directory.
+const SQLITE_FILE: &str = "kilonova.sqlite";
 
 /// `serve` without `--config`.
 fn embedded() -> Config {
@@ -170,6 +205,10 @@ fn embedded() -> Config {
     };
     let mut config = Config {
         apis: vec![loopback(OSAPI_COMPUTE), loopback(METADATA)],
+        database: Some(Database {
+            sqlite_file: Some(SQLITE_FILE.into()),
+            ..Database::default()
+        }),
         ..Config::default()
     };
     config.admin.loopback = true;
@@ -177,129 +216,28 @@ fn embedded() -> Config {
 }
 
 fn service(config: &Config, api: &Api) -> Result<ServicePlan, PlanError> {
-    let (tls, facts) = match &api.tls {
-        None => (None, None),
-        Some(tls) => {
-            let (material, facts) = material(&api.name, tls)?;
-            (Some(material), Some(facts))
-        }
-    };
+    let served = api.tls.as_ref().map(tls::load).transpose();
+    let (material, served) = served
+        .map_err(|source| PlanError::Tls {
+            api: api.name.clone(),
+            address: SocketAddr::new(api.listen, api.listen_port()),
+            source: Box::new(source),
+        })?
+        .unzip();
     Ok(ServicePlan {
         api: api.clone(),
         settings: Settings {
             http: api.http.clone(),
             logging: config.logging.clone(),
-            tls,
+            tls: material,
         },
-        facts,
+        served,
     })
-}
-
-/// Reads an API's TLS files, and tries what its workers will do with them.
-fn material(api: &str, tls: &Tls) -> Result<(TlsMaterial, Facts), PlanError> {
-    let read = |setting, path: PathBuf| match fs::read_to_string(&path) {
-        Ok(text) => Ok(text),
-        Err(source) => Err(PlanError::Read {
-            api: api.to_owned(),
-            setting,
-            path,
-            source,
-        }),
-    };
-    let directory: &Path = &tls.certificate_directory;
-    let certificate = read("tls.certificateDirectory", directory.join(CERTIFICATE_FILE))?;
-    let key = read("tls.certificateDirectory", directory.join(KEY_FILE))?;
-    let pair =
-        Pair::parse(certificate.as_bytes(), key.as_bytes()).map_err(|source| PlanError::Pair {
-            api: api.to_owned(),
-            directory: directory.to_owned(),
-            source,
-        })?;
-    let mut clients = None;
-    let mut client_auth = None;
-    if let Some(wanted) = &tls.client_auth {
-        let bundle = read("tls.clientAuth.caFile", wanted.ca_file.clone())?;
-        let authorities =
-            Authorities::parse(bundle.as_bytes()).map_err(|source| PlanError::Authorities {
-                api: api.to_owned(),
-                path: wanted.ca_file.clone(),
-                source,
-            })?;
-        let required = wanted.mode == ClientAuthMode::Required;
-        client_auth = Some(ClientAuth {
-            authorities,
-            required,
-        });
-        clients = Some((bundle, required));
-    }
-    server_config(&pair, client_auth.as_ref()).map_err(|source| PlanError::Tls {
-        api: api.to_owned(),
-        source,
-    })?;
-    let material = TlsMaterial {
-        certificate,
-        key,
-        clients,
-    };
-    Ok((material, pair.facts().clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn plan(directory: &Path) -> Result<Plan, String> {
-        let config = directory.join("kilonova.yaml");
-        let certificates = directory.display();
-        let yaml =
-            format!("apis: [{{name: metadata, tls: {{certificateDirectory: '{certificates}'}}}}]");
-        fs::write(&config, yaml).unwrap();
-        Source::Path(config)
-            .plan()
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_pair_on_disk_becomes_material_and_facts() {
-        let directory = tempfile::tempdir().unwrap();
-        let issued = rcgen::generate_simple_self_signed(vec!["nova.test".to_owned()]).unwrap();
-        fs::write(directory.path().join("tls.crt"), issued.cert.pem()).unwrap();
-        fs::write(
-            directory.path().join("tls.key"),
-            issued.signing_key.serialize_pem(),
-        )
-        .unwrap();
-        let plan = plan(directory.path()).unwrap();
-        assert_eq!(
-            plan.services[0].facts.as_ref().unwrap().dns_names,
-            ["nova.test"]
-        );
-        assert_eq!(
-            format!("{:?}", plan.services[0].settings.tls),
-            "Some(TlsMaterial(***))"
-        );
-    }
-
-    #[test]
-    fn errors_name_api_setting_and_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let at = directory.path().display();
-        assert_eq!(
-            plan(directory.path()).unwrap_err(),
-            format!(
-                "metadata: tls.certificateDirectory: cannot read {at}/tls.crt: No such file or directory (os error 2)"
-            )
-        );
-        fs::write(directory.path().join("tls.crt"), "junk").unwrap();
-        fs::write(directory.path().join("tls.key"), "junk").unwrap();
-        let error = plan(directory.path()).unwrap_err();
-        assert!(
-            error.starts_with(&format!(
-                "metadata: tls.certificateDirectory {at}: tls.crt holds no certificate"
-            )),
-            "{error}"
-        );
-    }
 
     #[test]
     fn the_embedded_default_is_both_apis_on_loopback() {

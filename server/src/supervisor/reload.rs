@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use kilonova_tls::TicketSeed;
+
 use super::accept::WorkerId;
 use super::plan::Plan;
 
@@ -20,10 +22,19 @@ pub struct Reload {
     /// What is to be done from then on.
     pub plan: Plan,
     /// The same as its workers are told, one for each API that was started.
-    pub settings: Vec<OwnedFd>,
+    pub prepared: Vec<Prepared>,
     asked: BTreeSet<WorkerId>,
     waiting: BTreeSet<WorkerId>,
     seconds: u32,
+}
+
+/// What the workers of an API are told.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The settings, sealed.
+    pub sealed: OwnedFd,
+    /// The tickets that go with them.
+    pub seed: TicketSeed,
 }
 
 /// Where a reload stands.
@@ -42,14 +53,14 @@ impl Reload {
     pub fn new(
         revision: u64,
         plan: Plan,
-        settings: Vec<OwnedFd>,
+        prepared: Vec<Prepared>,
         workers: impl Iterator<Item = WorkerId>,
     ) -> Self {
         let asked: BTreeSet<_> = workers.collect();
         Self {
             revision,
             plan,
-            settings,
+            prepared,
             waiting: asked.clone(),
             asked,
             seconds: 0,

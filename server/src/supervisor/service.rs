@@ -7,7 +7,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use kilonova_config::MAX_WORKERS;
 use kilonova_config::status::WorkerState;
+use kilonova_tls::TicketSeed;
 use socket2::Socket;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -15,10 +17,12 @@ use super::accept::{Accepting, Command, WorkerId};
 use super::child::{Child, Farewell};
 use super::event::Event;
 use super::plan::ServicePlan;
+use super::reminder::Reminders;
 use super::restarts::Restarts;
+use super::takeover;
 use crate::counters::Snapshot;
 use crate::listen;
-use crate::message::ToWorker;
+use crate::message::{Sealed, ToWorker};
 
 /// One API.
 #[derive(Debug)]
@@ -27,6 +31,10 @@ pub struct Service {
     pub index: usize,
     /// What it is served with.
     pub plan: ServicePlan,
+    /// What session tickets are made with.
+    pub seed: TicketSeed,
+    /// What was last said of certificates that end.
+    pub reminders: Reminders,
     /// Where it really listens.
     pub local: SocketAddr,
     /// Its workers.
@@ -42,6 +50,8 @@ pub struct Service {
     listener: Option<Socket>,
     restarts: Restarts,
     due: usize,
+    /// Workers more, or less, than the configuration asks for (TTIN, TTOU).
+    adjustment: i64,
 }
 
 impl Service {
@@ -54,6 +64,8 @@ impl Service {
         tracing::info!("{} listening on {local}", plan.api.name);
         Ok(Self {
             index,
+            seed: takeover::new_seed()?,
+            reminders: Reminders::default(),
             plan,
             local,
             workers: BTreeMap::new(),
@@ -64,12 +76,46 @@ impl Service {
             listener: Some(socket),
             restarts: Restarts::default(),
             due: 0,
+            adjustment: 0,
         })
     }
 
     /// How many workers there should be.
-    pub fn desired(&self) -> usize {
-        self.plan.api.worker_count() as usize
+    pub fn desired(&self) -> u32 {
+        let wanted = i64::from(self.plan.api.worker_count()) + self.adjustment;
+        u32::try_from(wanted)
+            .unwrap_or_default()
+            .clamp(1, MAX_WORKERS)
+    }
+
+    /// `[wsgi] default_pool_size`: the most connections one worker holds.
+    pub fn most_connections(&self) -> u64 {
+        self.plan.api.http.max_connections_per_worker.into()
+    }
+
+    /// One worker more or less than now, until the configured number changes or everything is read again.
+    pub fn adjust(&mut self, by: i64) {
+        let before = i64::from(self.desired());
+        let configured = i64::from(self.plan.api.worker_count());
+        self.adjustment = (before + by).clamp(1, MAX_WORKERS.into()) - configured;
+        tracing::info!(
+            "{}: {} workers wanted now",
+            self.plan.api.name,
+            self.desired()
+        );
+    }
+
+    /// Back to the configured number of workers.
+    pub fn forget_adjustment(&mut self) {
+        self.adjustment = 0;
+    }
+
+    /// Is served as `plan` says from now on.
+    pub fn follow(&mut self, plan: ServicePlan) {
+        if plan.api.worker_count() != self.plan.api.worker_count() {
+            self.forget_adjustment();
+        }
+        self.plan = plan;
     }
 
     /// Starts or retires workers until there are as many as there should be, counting the starts that wait.
@@ -80,14 +126,12 @@ impl Service {
         events: &UnboundedSender<Event>,
     ) {
         let staying = self.workers.values().filter(|child| child.stays()).count() + self.due;
-        for _ in staying..self.desired() {
-            let wait = self
-                .restarts
-                .start(self.plan.api.worker_count(), Instant::now());
+        for _ in staying..self.desired() as usize {
+            let wait = self.restarts.start(self.desired(), Instant::now());
             self.due += 1;
             self.start_later(wait, events);
         }
-        let surplus = staying.saturating_sub(self.desired());
+        let surplus = staying.saturating_sub(self.desired() as usize);
         let retired: Vec<_> = self.staying().rev().take(surplus).collect();
         for worker in retired {
             self.retire(worker, farewell, accepting);
@@ -118,9 +162,13 @@ impl Service {
         events: &UnboundedSender<Event>,
     ) -> io::Result<()> {
         self.due = self.due.saturating_sub(1);
-        if self.staying().count() < self.desired() {
+        if self.staying().count() < self.desired() as usize {
+            let sealed = Sealed {
+                settings: self.plan.settings.clone(),
+                seed: self.seed.clone(),
+            };
             let name = &self.plan.api.name;
-            let child = Child::start(worker, name, self.local, &self.plan.settings, events)?;
+            let child = Child::start(worker, name, self.local, &sealed, events)?;
             self.workers.insert(worker, child);
         }
         Ok(())
@@ -147,7 +195,7 @@ impl Service {
             });
         }
         if let Some(listener) = self.listener.take() {
-            listener.listen(listen::BACKLOG)?;
+            listener.listen(self.plan.api.http.backlog.cast_signed())?;
             let api = self.index;
             accepting.tell(Command::Listen { api, listener });
             self.started = true;
@@ -222,7 +270,7 @@ impl Service {
             self.failing = None;
             accepting.tell(Command::Failing(self.index, false));
         }
-        if self.staying().count() >= self.desired()
+        if self.staying().count() >= self.desired() as usize
             && self
                 .workers
                 .values()

@@ -1,18 +1,20 @@
 //! The supervisor's part of a reload: reads, has the workers prepare, and commits or leaves everything as it was.
 
-use std::os::fd::OwnedFd;
+use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kilonova_config::status::Reload as LastReload;
-use kilonova_tls::Validity;
+use kilonova_tls::TicketSeed;
 
 use super::Supervisor;
-use super::accept::WorkerId;
+use super::accept::{Command, WorkerId};
 use super::plan::Plan;
-use super::reload::{Reload, Stamps, Step};
+use super::reload::{Prepared, Reload, Stamps, Step};
+use super::reminder::Reminders;
+use super::service::Service;
 use crate::channel::sealed;
 use crate::log;
-use crate::message::ToWorker;
+use crate::message::{Sealed, ToWorker};
 
 /// How often files that change while they are read are read at once; after that, with the next second.
 const READINGS: u32 = 3;
@@ -58,25 +60,24 @@ impl Supervisor {
                 "configuration: some changed settings need another pod; the others are taken over"
             );
         }
-        let settings = self.services.iter().map(|service| {
-            let next = plan
-                .service(&service.plan.api.name)
-                .unwrap_or(&service.plan);
-            sealed::write(&next.settings)
-        });
-        let settings: Vec<OwnedFd> = match settings.collect() {
-            Ok(settings) => settings,
+        let prepared: io::Result<Vec<_>> = self
+            .services
+            .iter()
+            .map(|service| sealed_for(service, &plan))
+            .collect();
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => return self.refuse(format!("cannot pass settings on: {error}")),
         };
         self.revision += 1;
         let mut workers = Vec::new();
-        for (service, settings) in self.services.iter().zip(&settings) {
+        for (service, next) in self.services.iter().zip(&prepared) {
             for (worker, child) in &service.workers {
-                child.prepare(self.revision, settings);
+                child.prepare(self.revision, &next.sealed);
                 workers.push(*worker);
             }
         }
-        let reload = Reload::new(self.revision, plan, settings, workers.into_iter());
+        let reload = Reload::new(self.revision, plan, prepared, workers.into_iter());
         let step = reload.first_step();
         self.reload = Some(reload);
         self.take(step);
@@ -98,14 +99,24 @@ impl Supervisor {
             return;
         };
         let revision = reload.revision;
-        for (service, settings) in self.services.iter_mut().zip(&reload.settings) {
+        for (service, prepared) in self.services.iter_mut().zip(&reload.prepared) {
             if let Some(next) = reload.plan.service(&service.plan.api.name) {
-                service.plan = next.clone();
+                let same = next.settings.tls == service.plan.settings.tls;
+                service.follow(next.clone());
+                service.seed = prepared.seed.clone();
+                if !same {
+                    introduce(service);
+                }
+                let most = service.most_connections();
+                self.accepting.tell(Command::Most(service.index, most));
+                let backlog = next.api.http.backlog;
+                self.accepting
+                    .tell(Command::Backlog(service.index, backlog));
             }
             for (worker, child) in &service.workers {
                 // One that was started meanwhile was started with the old settings.
                 if !reload.asked(*worker) {
-                    child.prepare(revision, settings);
+                    child.prepare(revision, &prepared.sealed);
                 }
                 child.tell(&ToWorker::Commit { revision });
                 if late.contains(worker) {
@@ -119,13 +130,16 @@ impl Supervisor {
         }
         log::set(&reload.plan.config.logging);
         self.plan = reload.plan;
+        if let (Some(records), Some(wanted)) = (&self.records, self.wanted_records()) {
+            records.change(&wanted);
+        }
         self.reloads.0 += 1;
         self.last_reload = Some(LastReload {
             at: unix_now(),
             error: None,
         });
         tracing::info!("Configuration and certificates taken over");
-        self.warn_of_dates();
+        self.remind();
         self.keep_up();
     }
 
@@ -144,28 +158,66 @@ impl Supervisor {
         }
     }
 
+    /// Says with what certificate every API begins.
+    pub(super) fn introduce_all(&mut self) {
+        self.services.iter_mut().for_each(introduce);
+        self.remind();
+    }
+
     /// An expired certificate is served: a reschedule must not turn a warning into an outage. But it is said.
-    pub(super) fn warn_of_dates(&self) {
-        for service in &self.services {
-            let Some(facts) = &service.plan.facts else {
-                continue;
-            };
-            let (name, serial) = (&service.plan.api.name, &facts.serial);
-            match facts.validity(unix_now()) {
-                Validity::Valid => tracing::info!("{name}: serving certificate {serial}"),
-                Validity::Expired => {
-                    tracing::error!(
-                        "{name}: certificate {serial} has EXPIRED: clients will refuse it. Renew it now."
-                    );
-                }
-                Validity::NotYetValid => {
-                    tracing::error!(
-                        "{name}: certificate {serial} is not valid yet: clients will refuse it"
-                    );
+    pub(super) fn remind(&mut self) {
+        let now = unix_now();
+        for service in &mut self.services {
+            // Old tickets are forgotten here too.
+            if let Err(error) = service.seed.advance(now.unsigned_abs()) {
+                tracing::error!("{}: {error}", service.plan.api.name);
+            }
+            for (error, words) in service.reminders.due(now) {
+                let name = &service.plan.api.name;
+                if error {
+                    tracing::error!("{name}: {words}");
+                } else {
+                    tracing::warn!("{name}: {words}");
                 }
             }
         }
     }
+}
+
+/// Says what an API is served with from now on; what there is to remind of is reminded of anew.
+fn introduce(service: &mut Service) {
+    let Some(served) = &service.plan.served else {
+        return;
+    };
+    let name = &service.plan.api.name;
+    tracing::info!("{name}: serving certificate {}", served.facts.serial);
+    for warning in &served.warnings {
+        tracing::warn!("{name}: {warning}");
+    }
+    service.reminders = Reminders::of(served.terms());
+}
+
+/// What an API's workers are told. Tickets go on as long as nothing about TLS is new; after that nobody resumes what
+/// was agreed under other certificates.
+fn sealed_for(service: &Service, plan: &Plan) -> io::Result<Prepared> {
+    let next = plan
+        .service(&service.plan.api.name)
+        .unwrap_or(&service.plan);
+    let seed = if next.settings.tls == service.plan.settings.tls {
+        service.seed.clone()
+    } else {
+        new_seed()?
+    };
+    let sealed = sealed::write(&Sealed {
+        settings: next.settings.clone(),
+        seed: seed.clone(),
+    })?;
+    Ok(Prepared { sealed, seed })
+}
+
+/// Tickets that have nothing to do with any before.
+pub(super) fn new_seed() -> io::Result<TicketSeed> {
+    TicketSeed::random(unix_now().unsigned_abs()).map_err(io::Error::other)
 }
 
 fn unix_now() -> i64 {

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use kilonova_config::status::{ApiStatus, PodState, PodStatus, TlsStatus, WorkerStatus};
-use kilonova_tls::Facts;
+use kilonova_config::status::{ApiStatus, PodState, PodStatus, WorkerStatus};
 
 use super::service::Service;
+use super::tls::Served;
 use crate::counters::Snapshot;
 
 /// The supervisor at a moment.
@@ -33,7 +33,7 @@ pub fn api_status(service: &Service) -> ApiStatus {
     ApiStatus {
         name: service.plan.api.name.clone(),
         address: format!("{scheme}://{}", service.local),
-        desired_workers: service.plan.api.worker_count(),
+        desired_workers: service.desired(),
         workers: service
             .workers
             .values()
@@ -47,16 +47,7 @@ pub fn api_status(service: &Service) -> ApiStatus {
             .collect(),
         worker_restarts: service.deaths,
         failing: service.failing.clone(),
-        tls: service.plan.facts.as_ref().map(tls_status),
-    }
-}
-
-fn tls_status(facts: &Facts) -> TlsStatus {
-    TlsStatus {
-        serial: facts.serial.clone(),
-        fingerprint: facts.fingerprint.clone(),
-        not_before: facts.not_before,
-        not_after: facts.not_after,
+        tls: service.plan.served.as_ref().map(Served::status),
     }
 }
 

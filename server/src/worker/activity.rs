@@ -1,12 +1,17 @@
-//! What happens on a connection, and whether its client has kept us waiting too long.
+//! What happens on a connection, and since when nothing did.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long a client may take for the head of a request, from its first byte.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::http1::Rejection;
+use crate::http2::Flood;
+use crate::reason::Reason;
+
 /// How long a connection must be quiet to be closed by a worker that finishes.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -18,12 +23,29 @@ pub struct Activity {
     progress: AtomicU64,
     /// Milliseconds after `opened` plus one; 0 while no head is being read.
     head: AtomicU64,
+    /// The same for the oldest body that is being read.
+    body: AtomicU64,
+    /// Bytes read since then.
+    received: AtomicU64,
+    /// The same as `head` for the time after our last words.
+    lingering: AtomicU64,
     in_flight: AtomicU32,
     bodies: AtomicU32,
-    /// The rest of a body nobody wants is still to come.
+    /// The last read found nothing: if something is missing, it is the client's turn.
+    read_waits: AtomicBool,
+    /// Nobody read a request's body to its end.
     leftover: AtomicBool,
+    /// A body's framing broke.
+    broken: AtomicBool,
     write_stalled: AtomicBool,
     http2: AtomicBool,
+    asked: Notify,
+    /// It takes no further request.
+    retired: AtomicBool,
+    /// Why its end is not a good one.
+    refused: Mutex<Option<(Reason, &'static str)>>,
+    /// Woken when the last request under way is answered.
+    answered: Mutex<Option<Waker>>,
 }
 
 /// A connection at a moment.
@@ -31,12 +53,19 @@ pub struct Activity {
 pub struct Seen {
     /// Since the last byte in either direction.
     pub idle: Duration,
-    /// Since the first byte of a head that is not complete.
+    /// Since the first byte of a head that is not complete, or the last answer before it.
     pub head: Option<Duration>,
+    /// Since the head of the oldest request whose body is not complete, and how many bytes came since; nothing as long
+    /// as it is our turn to read.
+    pub body: Option<(Duration, u64)>,
+    /// Since our last words.
+    pub lingering: Option<Duration>,
     /// Requests begun and not answered to the last byte.
     pub in_flight: u32,
-    /// The client owes us something: a request, the rest of a body, or room for our answer.
-    pub client_late: bool,
+    /// Requests whose bodies are not complete.
+    pub bodies: u32,
+    /// The client takes nothing.
+    pub write_stalled: bool,
 }
 
 impl Activity {
@@ -45,21 +74,43 @@ impl Activity {
             opened: Instant::now(),
             progress: AtomicU64::new(0),
             head: AtomicU64::new(0),
+            body: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            lingering: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             bodies: AtomicU32::new(0),
+            read_waits: AtomicBool::new(false),
             leftover: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             write_stalled: AtomicBool::new(false),
             http2: AtomicBool::new(false),
+            asked: Notify::new(),
+            retired: AtomicBool::new(false),
+            refused: Mutex::new(None),
+            answered: Mutex::new(None),
         }
     }
 
-    /// Bytes came.
-    pub fn read(&self) {
-        let now = self.now();
-        self.progress.store(now, Relaxed);
-        let between = self.in_flight.load(Relaxed) == 0 && !self.leftover.load(Relaxed);
-        if between && !self.is_http2() && self.head.load(Relaxed) == 0 {
-            self.head.store(now + 1, Relaxed);
+    /// So many bytes came.
+    pub fn read(&self, bytes: usize) {
+        self.read_waits.store(false, Relaxed);
+        self.progress.store(self.now(), Relaxed);
+        if self.bodies.load(Relaxed) > 0 {
+            self.received.fetch_add(bytes as u64, Relaxed);
+        }
+    }
+
+    /// We would read, and nothing came.
+    pub fn read_waits(&self) {
+        self.read_waits.store(true, Relaxed);
+    }
+
+    /// The head of a request has begun and is not complete; or it is not so.
+    pub fn head(&self, begun: bool) {
+        if !begun {
+            self.head.store(0, Relaxed);
+        } else if self.head.load(Relaxed) == 0 {
+            self.head.store(self.now() + 1, Relaxed);
         }
     }
 
@@ -73,13 +124,14 @@ impl Activity {
 
     /// The head of a request is complete; its body may follow.
     pub fn began(&self, body_follows: bool) {
-        self.head.store(0, Relaxed);
-        self.leftover.store(false, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
-        self.bodies.fetch_add(u32::from(body_follows), Relaxed);
+        if body_follows && self.bodies.fetch_add(1, Relaxed) == 0 {
+            self.received.store(0, Relaxed);
+            self.body.store(self.now() + 1, Relaxed);
+        }
     }
 
-    /// Nobody wants the rest of a request's body; what comes of it is not the head of the next one.
+    /// Nobody wants the rest of a request's body.
     pub fn body_abandoned(&self) {
         self.leftover.store(true, Relaxed);
         self.body_ended();
@@ -87,19 +139,87 @@ impl Activity {
 
     /// A request's body is complete.
     pub fn body_ended(&self) {
-        self.bodies.fetch_sub(1, Relaxed);
+        if self.bodies.fetch_sub(1, Relaxed) == 1 {
+            self.body.store(0, Relaxed);
+        }
+    }
+
+    /// What came of a body is not what a body is made of.
+    pub fn body_broke(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    /// Whether what came of a body was not what a body is made of.
+    pub fn broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+
+    /// Whether the client may still be sending what nobody reads.
+    pub fn leftover(&self) -> bool {
+        self.leftover.load(Relaxed)
     }
 
     /// A request is answered.
     pub fn answered(&self) {
-        self.in_flight.fetch_sub(1, Relaxed);
-        self.progress.store(self.now(), Relaxed);
+        let now = self.now();
+        self.progress.store(now, Relaxed);
+        if self.head.load(Relaxed) > 0 {
+            self.head.store(now + 1, Relaxed);
+        }
+        if self.in_flight.fetch_sub(1, Relaxed) == 1
+            && let Some(waker) = self.waker().take()
+        {
+            waker.wake();
+        }
     }
 
-    /// The connection speaks HTTP/2.
+    /// Whether a request is under way; if so, `waker` is woken when there is none any more.
+    pub fn busy(&self, waker: &Waker) -> bool {
+        let busy = self.in_flight.load(Relaxed) > 0;
+        if busy {
+            *self.waker() = Some(waker.clone());
+        }
+        busy
+    }
+
+    /// A request was refused unseen.
+    pub fn refuse(&self, rejection: Rejection) {
+        *self.refusal() = Some((rejection.into(), rejection.why()));
+    }
+
+    /// The client sends what brings nothing.
+    pub fn flood(&self, flood: Flood) {
+        *self.refusal() = Some((Reason::Flood, flood.why()));
+    }
+
+    /// Why the connection's end is not a good one, and in words.
+    pub fn refused(&self) -> Option<(Reason, &'static str)> {
+        *self.refusal()
+    }
+
+    /// The connection is to take no further request, and to close once it has none.
+    pub fn retire(&self) {
+        if !self.retired.swap(true, Relaxed) {
+            self.asked.notify_one();
+        }
+    }
+
+    /// Whether the connection is to take no further request.
+    pub fn retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
+    /// Our last words are said.
+    pub fn linger(&self) {
+        if self.lingering.load(Relaxed) == 0 {
+            self.lingering.store(self.now() + 1, Relaxed);
+        }
+    }
+
+    /// The connection speaks HTTP/2. Until its first request, all of it is head.
     pub fn set_http2(&self) {
         self.http2.store(true, Relaxed);
-        self.head.store(0, Relaxed);
+        self.head(true);
     }
 
     /// Whether the connection is known to speak HTTP/2.
@@ -107,44 +227,61 @@ impl Activity {
         self.http2.load(Relaxed)
     }
 
+    /// Resolves when the connection is to take no further request.
+    pub async fn retirement(&self) {
+        self.asked.notified().await;
+    }
+
+    /// Since the connection was taken charge of.
+    pub fn age(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
     /// The connection now.
     pub fn seen(&self) -> Seen {
         let now = self.now();
         let since = |then: u64| Duration::from_millis(now.saturating_sub(then));
-        let head = self.head.load(Relaxed);
+        let began = |then: &AtomicU64| match then.load(Relaxed) {
+            0 => None,
+            then => Some(since(then - 1)),
+        };
         let in_flight = self.in_flight.load(Relaxed);
         Seen {
             idle: since(self.progress.load(Relaxed)),
-            head: (head > 0).then(|| since(head - 1)),
+            head: began(&self.head).filter(|_| in_flight == 0 || self.is_http2()),
+            body: began(&self.body)
+                .filter(|_| self.read_waits.load(Relaxed))
+                .map(|since| (since, self.received.load(Relaxed))),
+            lingering: began(&self.lingering),
             in_flight,
-            client_late: in_flight == 0
-                || self.bodies.load(Relaxed) > 0
-                || self.write_stalled.load(Relaxed),
+            bodies: self.bodies.load(Relaxed),
+            write_stalled: self.write_stalled.load(Relaxed),
         }
     }
 
-    fn now(&self) -> u64 {
+    /// Milliseconds since the connection was opened.
+    pub fn now(&self) -> u64 {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn refusal(&self) -> std::sync::MutexGuard<'_, Option<(Reason, &'static str)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waker(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seen {
-    /// How long until the client has kept us waiting too long, if nothing more happens; zero when it has.
-    /// `socket_timeout` is `[wsgi] client_socket_timeout`, `None` for ever.
-    pub fn patience(&self, socket_timeout: Option<Duration>) -> Duration {
-        let head = self
-            .head
-            .map_or(HEAD_TIMEOUT, |head| HEAD_TIMEOUT.saturating_sub(head));
-        let socket = match socket_timeout {
-            Some(timeout) if self.client_late => timeout.saturating_sub(self.idle),
-            _ => HEAD_TIMEOUT,
-        };
-        head.min(socket)
-    }
-
     /// Whether a worker that finishes may close the connection.
     pub fn quiet(&self) -> bool {
         self.in_flight == 0 && self.head.is_none() && self.idle >= QUIET
+    }
+
+    /// The client owes us something: a request, the rest of a body, or room for our answer.
+    pub fn client_late(&self) -> bool {
+        self.in_flight == 0 || self.bodies > 0 || self.write_stalled
     }
 }
 
@@ -156,18 +293,6 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     #[rstest]
-    #[case::between_requests(Seen { idle: S(899), client_late: true, ..Seen::default() }, Some(900), 1)]
-    #[case::too_long_between_requests(Seen { idle: S(901), client_late: true, ..Seen::default() }, Some(900), 0)]
-    #[case::no_limit(Seen { idle: S(9000), client_late: true, ..Seen::default() }, None, 30)]
-    #[case::the_app_takes_its_time(Seen { idle: S(9000), in_flight: 1, ..Seen::default() }, Some(900), 30)]
-    #[case::a_body_that_stopped(Seen { idle: S(5), in_flight: 1, client_late: true, ..Seen::default() }, Some(5), 0)]
-    #[case::a_trickled_head(Seen { head: Some(S(29)), client_late: true, ..Seen::default() }, Some(900), 1)]
-    #[case::a_head_that_never_ends(Seen { head: Some(S(31)), client_late: true, ..Seen::default() }, None, 0)]
-    fn patience_ends(#[case] seen: Seen, #[case] timeout: Option<u64>, #[case] left: u64) {
-        assert_eq!(seen.patience(timeout.map(S)), S(left));
-    }
-
-    #[rstest]
     #[case(Seen { idle: S(1), ..Seen::default() }, true)]
     #[case(Seen { idle: Duration::from_millis(999), ..Seen::default() }, false)]
     #[case(Seen { idle: S(5), in_flight: 1, ..Seen::default() }, false)]
@@ -177,35 +302,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_rest_of_an_unwanted_body_is_no_head() {
+    async fn a_request_is_followed_from_head_to_answer() {
         let activity = Activity::new();
-        activity.began(true);
-        activity.body_abandoned();
-        activity.answered();
-        activity.read();
-        assert_eq!(activity.seen().head, None);
-        activity.began(false);
-        activity.answered();
-        activity.read();
+        activity.head(true);
         assert!(activity.seen().head.is_some());
+        activity.head(false);
+        activity.began(true);
+        activity.read_waits();
+        let seen = activity.seen();
+        assert_eq!((seen.head, seen.in_flight, seen.bodies), (None, 1, 1));
+        assert!(seen.client_late() && seen.body.is_some());
+        activity.read(7);
+        assert_eq!(activity.seen().body, None, "our turn to read");
+        activity.read_waits();
+        assert_eq!(activity.seen().body.unwrap().1, 7);
+        activity.body_ended();
+        assert!(!activity.seen().client_late());
+        activity.written(true);
+        assert!(activity.seen().client_late());
+        activity.answered();
+        assert_eq!(activity.seen().in_flight, 0);
     }
 
     #[tokio::test]
-    async fn a_request_is_followed_from_head_to_answer() {
+    async fn the_next_head_has_time_from_the_last_answer_on() {
         let activity = Activity::new();
-        activity.read();
-        assert!(activity.seen().head.is_some());
-        activity.began(true);
-        let seen = activity.seen();
-        assert_eq!(
-            (seen.head, seen.in_flight, seen.client_late),
-            (None, 1, true)
-        );
-        activity.body_ended();
-        assert!(!activity.seen().client_late);
-        activity.written(true);
-        assert!(activity.seen().client_late);
+        activity.began(false);
+        activity.head(true);
+        assert_eq!(activity.seen().head, None);
         activity.answered();
-        assert_eq!(activity.seen().in_flight, 0);
+        assert!(activity.seen().head.is_some());
     }
 }

@@ -1,146 +1,219 @@
-//! One connection from handshake to close.
+//! One connection from its first byte to its close.
+//!
+//! ```text
+//! socket ─► PROXY header ─► TLS ─► HTTP/1 or 2? ─┬─► Guard ─► hyper, HTTP/1 ─┬─► exchange
+//!                                                └─► Timed ─► hyper, HTTP/2 ─┘
+//! ```
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::service::service_fn;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use kilonova_compute::Origin;
-use kilonova_config::Http;
+use kilonova_config::{MAX_HEAD_BYTES, MAX_HEADERS, ProxyProtocol};
+use kilonova_tls::Identity;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
 
 use super::activity::Activity;
-use super::context::Context;
+use super::beginning::{self, Beginning};
+use super::context::{Context, Current};
 use super::exchange::Connection;
-use super::phase::Phase;
+use super::guard::Guard;
+use super::handshake::shake_hands;
+use super::proxied;
 use super::timed::Timed;
+use super::watch::{Verdict, Watch};
+use crate::forwarded;
+use crate::http1::Limits;
+use crate::reason::Reason;
 
-/// How long a TLS handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a worker that finishes looks whether a connection is quiet.
-const FINISHING_LOOK: Duration = Duration::from_millis(100);
+/// Bytes hyper may hold of what it reads and writes on HTTP/1: a whole head, its request line, and a little more.
+const BUFFER: usize = 2 * MAX_HEAD_BYTES as usize + 8192;
+/// What h2 counts for a header besides its name and value (RFC 9113, section 6.5.2).
+const HEADER_OVERHEAD: u32 = 32;
+/// Bytes of bodies a client may send on HTTP/2 before we have read them, per request and altogether.
+const WINDOW: u32 = 65_535;
+/// Bytes of an answer that wait in HTTP/2 for a client that does not read.
+const SEND_BUFFER: usize = 16_384;
 
 /// Serves a connection to its end.
-pub async fn serve(context: &Arc<Context>, stream: TcpStream, peer: SocketAddr) {
+pub async fn serve(context: &Arc<Context>, mut stream: TcpStream, peer: SocketAddr) {
+    tracing::debug!(
+        logger = context.logger(),
+        "({}) accepted ('{}', {})",
+        std::process::id(),
+        peer.ip(),
+        peer.port()
+    );
     let current = context.current();
+    let http = &current.settings.http;
+    if http.tcp_keep_idle_seconds > 0 {
+        let idle = Duration::from_secs(http.tcp_keep_idle_seconds.into());
+        // The listening socket has switched it on. A connection that is gone already needs none.
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle));
+    }
+    let mut peer = peer;
+    if http.proxy_protocol == ProxyProtocol::V1V2 {
+        match proxied::client(&mut stream, peer, http).await {
+            Ok(client) => peer = client,
+            Err(why) => return context.refuse(peer.ip(), Reason::ProxyHeader, &why.to_string()),
+        }
+    }
     let Some(tls) = &current.tls else {
-        return speak(context, stream, peer, &current.settings.http, false).await;
+        return speak(context, &current, stream, peer, None).await;
     };
-    match timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            speak(context, stream, peer, &current.settings.http, http2).await;
-        }
-        Ok(Err(error)) => {
-            context.counters.handshake_failed();
-            tracing::info!(
-                logger = context.logger(),
-                "{} TLS handshake failed: {error}",
-                peer.ip()
-            );
-        }
-        Err(_) => {
-            context.counters.handshake_failed();
-            tracing::info!(
-                logger = context.logger(),
-                "{} TLS handshake not finished within {HANDSHAKE_TIMEOUT:?}",
-                peer.ip()
-            );
-        }
+    let within = Duration::from_secs(http.tls_handshake_timeout_seconds.into());
+    if let Some(secured) = shake_hands(context, tls, stream, peer, within).await {
+        speak(context, &current, secured.stream, peer, secured.identity).await;
     }
 }
 
 /// Speaks HTTP/1.1 or HTTP/2, whichever the client begins with.
-async fn speak<S>(context: &Arc<Context>, stream: S, peer: SocketAddr, http: &Http, http2: bool)
-where
+async fn speak<S>(
+    context: &Arc<Context>,
+    current: &Arc<Current>,
+    mut stream: S,
+    peer: SocketAddr,
+    identity: Option<Arc<Identity>>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let http = &current.settings.http;
     let activity = Arc::new(Activity::new());
-    if http2 {
-        activity.set_http2();
-    }
+    let _entered = context.open.enter(peer, &activity);
     let connection = Arc::new(Connection {
+        trusted: forwarded::trusts(&http.trusted_proxies, peer.ip()),
+        scheme: current.scheme(),
         context: Arc::clone(context),
+        current: Arc::clone(current),
         activity: Arc::clone(&activity),
         peer,
-        origin: Origin {
-            scheme: context.scheme(),
-            local: context.local,
-        },
+        client: peer.ip().to_string().into(),
+        identity,
     });
-    let service = service_fn(|request| {
-        let connection = Arc::clone(&connection);
-        async move { Ok::<_, Infallible>(connection.answer(request).await) }
+    let mut watch = Watch::new(context, &activity, http, peer.ip());
+    let beginning = tokio::select! {
+        beginning = beginning::of(&mut stream, &activity) => beginning,
+        // Nothing has begun: to leave is to close.
+        _ = watch.verdict() => return,
+    };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = Arc::clone(&connection).answer(request);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    // hyper's own limit for heads would also end connections that wait for their next request: ours does not.
-    builder
-        .http1()
-        .keep_alive(http.keep_alive)
-        .timer(TokioTimer::new())
-        .header_read_timeout(None);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(100);
-    let io = TokioIo::new(Timed::new(stream, Arc::clone(&activity)));
-    let mut served = pin!(builder.serve_connection(io, service));
-
-    let socket_timeout = (http.client_socket_timeout_seconds > 0)
-        .then(|| Duration::from_secs(http.client_socket_timeout_seconds.into()));
-    let mut phase = context.phase();
-    let mut now = *phase.borrow_and_update();
-    let mut told = false;
-    let mut look = pin!(sleep_until(
-        Instant::now() + activity.seen().patience(socket_timeout)
-    ));
-    loop {
-        tokio::select! {
-            biased;
-            ended = served.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(logger = context.logger(), "{} connection ended: {error}", peer.ip());
-                }
-                return;
-            }
-            changed = phase.changed() => {
-                now = *phase.borrow_and_update();
-                if changed.is_err() {
-                    return;
-                }
-                look.as_mut().reset(Instant::now());
-            }
-            () = look.as_mut() => {
-                let seen = activity.seen();
-                if seen.patience(socket_timeout).is_zero() {
-                    tracing::debug!(logger = context.logger(), "({}) timed out", std::process::id());
-                    return;
-                }
-                if now.deadline().is_some_and(|deadline| Instant::now() >= deadline) {
-                    return;
-                }
-                // HTTP/2 has a word for it (GOAWAY); on HTTP/1 the answers say it, and nothing is closed on a request.
-                let leave = now != Phase::Serving && activity.is_http2()
-                    || matches!(now, Phase::Finishing { .. }) && seen.quiet();
-                if leave && !told {
-                    told = true;
-                    served.as_mut().graceful_shutdown();
-                }
-                look.as_mut().reset(Instant::now() + next_look(now, seen.patience(socket_timeout)));
-            }
+    let ended = match beginning {
+        Ok(Beginning::Http1(begun)) => {
+            let limits = Limits {
+                request_line: http.max_url_bytes as usize,
+                header_line: http.max_header_line_bytes as usize,
+            };
+            let guard = Guard::new(stream, Arc::clone(&activity), limits, begun);
+            // hyper's own limit for heads would also end connections that wait for their next request: ours does not.
+            let served = http1::Builder::new()
+                .keep_alive(http.keep_alive)
+                .max_headers(MAX_HEADERS as usize)
+                .max_buf_size(BUFFER)
+                .header_read_timeout(None)
+                .serve_connection(TokioIo::new(guard), service);
+            drive(pin!(served), &mut watch).await
+        }
+        Ok(Beginning::Http2(begun)) => {
+            activity.set_http2();
+            let timed = Timed::new(stream, Arc::clone(&activity), begun);
+            let served = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(http.max_concurrent_streams)
+                .max_header_list_size(MAX_HEAD_BYTES + MAX_HEADERS * HEADER_OVERHEAD + 4096)
+                .initial_stream_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW)
+                .max_send_buf_size(SEND_BUFFER)
+                .serve_connection(TokioIo::new(timed), service);
+            // On the heap: its state is far larger than HTTP/1's, which is what most connections speak.
+            drive(Box::pin(served).as_mut(), &mut watch).await
+        }
+        Ok(Beginning::Nothing) | Err(_) => return,
+    };
+    if let Some((reason, why)) = activity.refused() {
+        context.refuse(peer.ip(), reason, why);
+    } else if let Err(error) = ended {
+        if error.is_parse() || (activity.is_http2() && !broken(&error)) {
+            context.refuse(peer.ip(), Reason::Protocol, &error.to_string());
+        } else {
+            tracing::debug!(
+                logger = context.logger(),
+                "{} connection ended: {error}",
+                peer.ip()
+            );
         }
     }
 }
 
-fn next_look(phase: Phase, patience: Duration) -> Duration {
-    match phase {
-        Phase::Serving => patience,
-        Phase::LameDuck | Phase::Finishing { .. } => patience.min(FINISHING_LOOK),
+/// Whether a connection ended for a reason below HTTP.
+fn broken(error: &hyper::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<std::io::Error>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    error.is_closed() || error.is_incomplete_message() || error.is_timeout()
+}
+
+/// Serves until the client has left, or has to.
+async fn drive<C: Served>(mut served: Pin<&mut C>, watch: &mut Watch) -> hyper::Result<()> {
+    loop {
+        tokio::select! {
+            biased;
+            ended = served.as_mut() => return ended,
+            verdict = watch.verdict() => match verdict {
+                Verdict::Leave => served.as_mut().leave(),
+                Verdict::Close => return Ok(()),
+            },
+        }
+    }
+}
+
+/// What HTTP/1 and HTTP/2 connections have in common.
+trait Served: Future<Output = hyper::Result<()>> {
+    /// Takes no further request.
+    fn leave(self: Pin<&mut Self>);
+}
+
+impl<I, S, B> Served for http1::Connection<I, S>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+    B: hyper::body::Body + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn leave(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S, B> Served for http2::Connection<I, S, TokioExecutor>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+    B: hyper::body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn leave(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
     }
 }

@@ -1,39 +1,55 @@
 //! What all connections of a worker share.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use http::uri::Scheme;
 use kilonova_config::Logging;
-use kilonova_tls::{Authorities, ClientAuth, Pair, server_config};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
+use super::open::OpenConnections;
 use super::phase::Phase;
-use crate::app;
+use crate::access_log::Format;
+use crate::app::{self, App, Manager, Routes};
 use crate::channel::{Channel, Received, sealed};
 use crate::counters::Counters;
 use crate::log;
-use crate::message::{Settings, TlsMaterial, ToWorker};
+use crate::message::{Sealed, Settings, ToWorker};
+use crate::reason::Reason;
+use crate::report::WorkerReport;
 
 /// Settings, and what was built from them.
 pub struct Current {
     pub settings: Settings,
+    pub access_log: Format,
     pub tls: Option<TlsAcceptor>,
+}
+
+impl Current {
+    /// `http` or `https`.
+    pub fn scheme(&self) -> Scheme {
+        if self.tls.is_some() {
+            Scheme::HTTPS
+        } else {
+            Scheme::HTTP
+        }
+    }
 }
 
 /// What all connections of a worker share.
 pub struct Context {
-    pub router: Router,
+    pub routes: Routes,
     pub local: SocketAddr,
     pub counters: Counters,
+    pub open: Arc<OpenConnections>,
+    api: String,
     logger: String,
     current: ArcSwap<Current>,
     prepared: Mutex<Option<(u64, Arc<Current>)>>,
@@ -42,9 +58,18 @@ pub struct Context {
     orphaned: AtomicBool,
 }
 
+/// What the first message made.
+pub struct Begun {
+    pub context: Arc<Context>,
+    /// The app's, if it has one.
+    pub manager: Option<Box<dyn Manager>>,
+    /// The channel for connections.
+    pub connections: Channel,
+}
+
 impl Context {
-    /// Builds everything the first message asks for; returns the channel for connections beside it.
-    pub fn start(message: ToWorker, received: Received) -> io::Result<(Arc<Self>, Channel)> {
+    /// Builds everything the first message asks for.
+    pub fn start(message: ToWorker, received: Received) -> io::Result<Begun> {
         let ToWorker::Start { api, local } = message else {
             return Err(io::Error::other("the first message must be Start"));
         };
@@ -52,27 +77,33 @@ impl Context {
         let (Some(connections), Some(settings)) = (descriptors.next(), descriptors.next()) else {
             return Err(io::Error::other("Start came without its descriptors"));
         };
-        let router =
+        let App { routes, manager } =
             app::load(&api).ok_or_else(|| io::Error::other(format!("there is no app {api}")))?;
         let context = Self {
-            router,
+            routes,
             local,
             counters: Counters::default(),
+            open: Arc::default(),
             logger: format!("nova.{api}.wsgi.server"),
-            current: ArcSwap::from_pointee(build(settings)?),
+            api,
+            current: ArcSwap::from_pointee(build(settings, None)?),
             prepared: Mutex::new(None),
             phase: watch::Sender::new(Phase::Serving),
             closed: Notify::new(),
             orphaned: AtomicBool::new(false),
         };
-        Ok((Arc::new(context), Channel::from(connections)))
+        Ok(Begun {
+            context: Arc::new(context),
+            manager,
+            connections: Channel::from(connections),
+        })
     }
 
     /// Builds what new settings need, and changes nothing.
     pub fn prepare(&self, revision: u64, received: Received) -> io::Result<()> {
         let settings = received.descriptors.into_iter().next();
-        let built =
-            build(settings.ok_or_else(|| io::Error::other("Prepare came without settings"))?)?;
+        let settings = settings.ok_or_else(|| io::Error::other("Prepare came without settings"))?;
+        let built = build(settings, Some(&self.current()))?;
         *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((revision, Arc::new(built)));
         Ok(())
@@ -84,6 +115,16 @@ impl Context {
         if let Some((_, built)) = prepared.take_if(|(prepared, _)| *prepared == revision) {
             log::set(&built.settings.logging);
             self.current.store(built);
+        }
+    }
+
+    /// What the worker is doing.
+    pub fn report(&self) -> WorkerReport {
+        WorkerReport {
+            tasks: tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks(),
+            ..self.open.report()
         }
     }
 
@@ -102,18 +143,20 @@ impl Context {
         &self.logger
     }
 
-    /// `http` or `https`.
-    pub fn scheme(&self) -> Scheme {
-        if self.current.load().tls.is_some() {
-            Scheme::HTTPS
-        } else {
-            Scheme::HTTP
-        }
+    /// Name of the API.
+    pub fn api(&self) -> &str {
+        &self.api
     }
 
     /// Where the API listens, as nova's log gives it.
     pub fn url(&self) -> String {
-        format!("{}://{}", self.scheme(), self.local)
+        format!("{}://{}", self.current.load().scheme(), self.local)
+    }
+
+    /// Says and counts why a client is not served.
+    pub fn refuse(&self, client: IpAddr, reason: Reason, why: &str) {
+        self.counters.refused(reason);
+        tracing::info!(logger = self.logger(), "{client} refused: {why}");
     }
 
     /// Where in its life the worker is, and what comes.
@@ -176,23 +219,26 @@ impl Context {
     }
 }
 
-fn build(settings: OwnedFd) -> io::Result<Current> {
-    let settings: Settings = sealed::read(settings)?;
-    let tls = settings.tls.as_ref().map(acceptor).transpose()?;
-    Ok(Current { settings, tls })
-}
-
-fn acceptor(material: &TlsMaterial) -> io::Result<TlsAcceptor> {
-    let pair = Pair::parse(material.certificate.as_bytes(), material.key.as_bytes())
-        .map_err(io::Error::other)?;
-    let clients = material.clients.as_ref().map(|(authorities, required)| {
-        Authorities::parse(authorities.as_bytes())
-            .map(|authorities| ClientAuth {
-                authorities,
-                required: *required,
-            })
-            .map_err(io::Error::other)
-    });
-    let config = server_config(&pair, clients.transpose()?.as_ref()).map_err(io::Error::other)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+/// Builds what a worker serves with. Handshakes go on as they did, and sessions are resumed, when nothing about TLS is
+/// new.
+fn build(sealed: OwnedFd, before: Option<&Current>) -> io::Result<Current> {
+    let Sealed { settings, seed } = sealed::read(sealed)?;
+    let same = before.filter(|before| before.settings.tls == settings.tls);
+    let tls = match (same, &settings.tls) {
+        (Some(before), _) => before.tls.clone(),
+        (None, None) => None,
+        (None, Some(material)) => {
+            let config = material
+                .parts()
+                .and_then(|parts| parts.server_config(&seed))
+                .map_err(io::Error::other)?;
+            Some(TlsAcceptor::from(Arc::new(config)))
+        }
+    };
+    let access_log = Format::of(&settings.http.access_log).map_err(io::Error::other)?;
+    Ok(Current {
+        settings,
+        access_log,
+        tls,
+    })
 }

@@ -1,6 +1,5 @@
 //! The channel for connections: takes charge of what comes, and reports running totals.
 
-use std::cell::Cell;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
@@ -10,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::connection;
 use super::context::Context;
-use crate::channel::handover::{Handover, Report};
+use crate::channel::handover::{Handover, Report, Shed};
 use crate::channel::waiting::Waiting;
 use crate::channel::{Channel, Received};
 
@@ -20,7 +19,9 @@ const BATCH: usize = 16;
 pub struct Inbox {
     channel: Waiting,
     context: Arc<Context>,
-    acknowledged: Cell<u64>,
+    /// What the next report says, and what the last one said.
+    acknowledged: u64,
+    reported: Option<Report>,
     changed: Arc<Notify>,
 }
 
@@ -29,13 +30,14 @@ impl Inbox {
         Ok(Self {
             channel: Waiting::new(channel)?,
             context,
-            acknowledged: Cell::new(0),
+            acknowledged: 0,
+            reported: None,
             changed: Arc::new(Notify::new()),
         })
     }
 
     /// Serves what comes until the channel ends, and then only waits; an error is one of the system's.
-    pub async fn run(self) -> io::Result<()> {
+    pub async fn run(mut self) -> io::Result<()> {
         let mut buffer = [0; 64];
         loop {
             // What has been taken must be served: only the waiting may be given up for the other branch.
@@ -59,6 +61,11 @@ impl Inbox {
         let mut next = Some(first);
         while let Some(received) = next {
             let handover = Handover::decode(&buffer[..received.length]);
+            if let Some(shed) = Shed::decode(&buffer[..received.length])
+                && shed.closed == self.context.counters.progress().0
+            {
+                self.context.open.shed();
+            }
             if let (Some(handover), Some(socket)) =
                 (handover, received.descriptors.into_iter().next())
             {
@@ -76,9 +83,9 @@ impl Inbox {
         Ok(arrived)
     }
 
-    async fn serve(&self, arrived: Vec<(Handover, OwnedFd)>) -> io::Result<()> {
+    async fn serve(&mut self, arrived: Vec<(Handover, OwnedFd)>) -> io::Result<()> {
         if let Some((last, _)) = arrived.last() {
-            self.acknowledged.set(last.number);
+            self.acknowledged = last.number;
             // Before the first read: from here on these connections are ours alone.
             self.report().await?;
         }
@@ -98,13 +105,17 @@ impl Inbox {
         Ok(())
     }
 
-    async fn report(&self) -> io::Result<()> {
+    async fn report(&mut self) -> io::Result<()> {
         let (closed, in_flight) = self.context.counters.progress();
         let report = Report {
-            acknowledged: self.acknowledged.get(),
+            acknowledged: self.acknowledged,
             closed,
             in_flight,
         };
+        if self.reported == Some(report) {
+            return Ok(());
+        }
+        self.reported = Some(report);
         match self.channel.send(&report.encode()).await {
             Err(error)
                 if matches!(

@@ -2,9 +2,19 @@
 
 #![cfg(test)]
 
+mod database;
 mod drain;
+mod limits;
+mod logs;
+mod metrics;
+mod numbers;
+mod proxies;
 mod reload;
-mod server;
+mod report;
+mod slow;
+mod smuggling;
 mod start;
 mod tls;
 mod workers;
+
+use kilonova_probe::server;

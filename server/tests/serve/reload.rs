@@ -156,3 +156,36 @@ fn a_worker_that_starts_during_a_reload_serves_the_new_certificate() {
         assert_eq!(shown(&server, &authority), renewed.der());
     }
 }
+
+#[test]
+fn the_revision_is_what_anyone_with_the_nonce_computes() {
+    use kilonova_config::revision::{Source, SourceKind, revision};
+
+    let text = |level: &str| {
+        format!(
+            "{{apis: [{{name: metadata, port: 0, listen: 127.0.0.1}}], nonce: known,
+               admin: {{port: 0, loopback: true}}, logging: {{level: {level}}}}}"
+        )
+    };
+    let expected = |text: &str| {
+        let source = Source {
+            kind: SourceKind::Configuration,
+            name: "kilonova.yaml",
+            content: text.as_bytes(),
+        };
+        revision(b"known", &[source])
+    };
+    let server = Server::start(&text("INFO"));
+    let status = server.status();
+    assert_eq!(status.revision, expected(&text("INFO")));
+    assert_eq!(status.sources.len(), 1);
+    assert_eq!(status.sources[0].digest, status.revision);
+    server.configure(&text("WARNING"));
+    wait_for("the new revision", || {
+        (server.status().revision == expected(&text("WARNING"))).then_some(())
+    });
+    // Something bad is not what it runs with.
+    server.configure(&text("LOUD"));
+    wait_for("the refusal", || server.status().last_reload?.error);
+    assert_eq!(server.status().revision, expected(&text("WARNING")));
+}

@@ -2,8 +2,10 @@
 
 use std::net::TcpListener;
 
+use rustix::process::Signal;
+
 use crate::server::{Server, run, write};
-use kilonova_probe::client;
+use kilonova_probe::{Connection, client};
 
 const ONE: &str =
     "{apis: [{name: osapi_compute, port: 0, listen: 127.0.0.1}], admin: {port: 0, loopback: true}}";
@@ -137,6 +139,8 @@ fn check_is_strict_and_prints_what_would_be_served() {
 #[test]
 fn the_command_line_fails_with_two() {
     assert_eq!(run(&["serve", "--confg", "x"]).0, Some(2));
+    let named = format!("kilonova-server {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]), (Some(0), named, String::new()));
     assert_eq!(
         run(&["version"]),
         (
@@ -145,4 +149,46 @@ fn the_command_line_fails_with_two() {
             String::new()
         )
     );
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_a_failure() {
+    let (status, out, _) = run(&["serve", "--config", "/nonexistent/kilonova.yaml"]);
+    assert_eq!(status, Some(1));
+    let said = "cannot read /nonexistent/kilonova.yaml: No such file or directory";
+    assert!(out.contains(said) && out.lines().count() == 1, "{out}");
+}
+
+#[test]
+fn a_term_before_all_is_served_ends_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    // Nobody listens there.
+    write(
+        directory.path(),
+        "url",
+        "postgresql://nova@127.0.0.1:1/nova",
+    );
+    let mut server = Server::start_in(
+        directory,
+        "{apis: [{name: metadata, port: 0, listen: 127.0.0.1}], database: {connectionFile: '{dir}/url'},
+          admin: {port: 0, loopback: true}}",
+    );
+    server.wait_log("Lost connection to the database");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait_exit().code(), Some(143));
+}
+
+#[test]
+fn the_port_of_a_server_that_ended_is_free_at_once() {
+    let mut first = Server::start(&ONE.replace("port: 0, listen", "port: 0, workers: 1, listen"));
+    let address = first.address();
+    let mut kept = Connection::open(address).unwrap();
+    kept.get("/").unwrap();
+    first.signal(Signal::INT);
+    assert_eq!(first.wait_exit().code(), Some(1));
+    // The server closed it first: its system remembers the port for a minute.
+    assert!(kept.closed());
+    let port = format!("port: {}, listen", address.port());
+    let second = Server::start(&ONE.replace("port: 0, listen", &port));
+    assert_eq!(client::get(second.address(), "/").status, 200);
 }

@@ -1,5 +1,13 @@
 //! TLS and client certificates.
 
+mod clients;
+mod dates;
+mod faults;
+mod handshakes;
+mod resumption;
+mod revocation;
+mod versions;
+
 use crate::server::{Server, write, write_pair};
 use kilonova_probe::{Authority, Issued};
 use kilonova_probe::{Connection, TlsConnection};
@@ -108,4 +116,27 @@ fn an_expired_certificate_is_served_loudly() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("expired"), "{error}");
+}
+
+#[test]
+fn each_api_has_its_own_certificate() {
+    let authority = Authority::new();
+    let (compute, metadata) = (Issued::valid(&authority), Issued::valid(&authority));
+    let directory = tempfile::tempdir().unwrap();
+    write_pair(directory.path(), &compute);
+    write(directory.path(), "other/tls.crt", &metadata.certificate);
+    write(directory.path(), "other/tls.key", &metadata.key);
+    let server = Server::start_in(
+        directory,
+        "{apis: [{name: osapi_compute, port: 0, listen: 127.0.0.1, tls: {certificateDirectory: '{dir}/tls'}},
+                 {name: metadata, port: 0, listen: 127.0.0.1, tls: {certificateDirectory: '{dir}/other'}}],
+          admin: {port: 0, loopback: true}}",
+    );
+    server.wait_started();
+    for (api, issued) in server.status().apis.iter().zip([compute, metadata]) {
+        let address = api.address.strip_prefix("https://").unwrap();
+        let client = authority.client(None);
+        let connection = TlsConnection::handshake(address.parse().unwrap(), client).unwrap();
+        assert_eq!(connection.certificate(), issued.der(), "{}", api.name);
+    }
 }

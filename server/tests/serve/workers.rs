@@ -164,13 +164,17 @@ fn orphans_leave() {
 fn a_client_that_keeps_us_waiting_is_let_go() {
     let server = Server::start(
         "{apis: [{name: osapi_compute, port: 0, listen: 127.0.0.1, http: {clientSocketTimeoutSeconds: 1}}],
-          admin: {port: 0, loopback: true}}",
+          logging: {level: DEBUG}, admin: {port: 0, loopback: true}}",
     );
     let mut kept = Connection::open(server.address()).unwrap();
     assert_eq!(kept.get("/").unwrap().status, 200);
     let began = Instant::now();
     assert!(kept.closed());
     assert!(began.elapsed().as_millis() >= 900);
+    let worker = server.ready_workers()[0];
+    server.wait_log(&format!(
+        " DEBUG nova.osapi_compute.wsgi.server [-] ({worker}) timed out\n"
+    ));
     let mut torn = Connection::open(server.address()).unwrap();
     torn.send("POST /v2.1/servers HTTP/1.1\r\nHost: x\r\nContent-Le")
         .unwrap();
@@ -222,4 +226,18 @@ fn a_worker_that_cannot_be_started_harms_nobody() {
         (server.ready_workers().len() == 2).then_some(())
     });
     assert_eq!(client::get(server.address(), "/").status, 200);
+}
+
+/// A terminal, or somebody who means the server, may signal a worker: only its supervisor ends it.
+#[test]
+fn a_worker_obeys_its_supervisor_alone() {
+    let server = Server::start(&workers(1));
+    let worker = server.ready_workers();
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        signal_process(worker[0], signal);
+        // Whoever answers has had its signals.
+        assert_eq!(client::get(server.address(), "/").status, 200);
+    }
+    assert_eq!(server.ready_workers(), worker);
+    assert_eq!(server.api().worker_restarts, 0);
 }

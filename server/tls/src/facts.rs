@@ -3,10 +3,9 @@
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::{Certificate, TbsCertificate};
 
 /// What a certificate says about itself, as far as people and metrics want to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +37,12 @@ pub enum Validity {
 
 impl Facts {
     /// Reads the facts of a certificate in DER form.
-    pub(crate) fn of(der: &[u8]) -> Result<Self, x509_cert::der::Error> {
-        let certificate = Certificate::from_der(der)?;
+    pub(crate) fn of(der: &[u8], certificate: &Certificate) -> Result<Self, x509_cert::der::Error> {
         let body = certificate.tbs_certificate();
         let names = body.get_extension::<SubjectAltName>()?;
         Ok(Self {
-            serial: hex(body.serial_number().as_bytes(), true),
-            fingerprint: hex(&Sha256::digest(der), false),
+            serial: serial(body),
+            fingerprint: fingerprint(der),
             not_before: seconds(body.validity().not_before),
             not_after: seconds(body.validity().not_after),
             dns_names: names.map(|(_, names)| dns(&names)).unwrap_or_default(),
@@ -64,7 +62,18 @@ impl Facts {
     }
 }
 
-fn seconds(time: x509_cert::time::Time) -> i64 {
+/// Serial number in upper-case hexadecimal.
+pub(crate) fn serial(body: &TbsCertificate) -> String {
+    hex(body.serial_number().as_bytes(), true)
+}
+
+/// SHA-256 over the DER form, lower-case hexadecimal.
+pub(crate) fn fingerprint(der: &[u8]) -> String {
+    hex(&Sha256::digest(der), false)
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds(time: x509_cert::time::Time) -> i64 {
     i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
 }
 
@@ -98,6 +107,7 @@ fn hex(bytes: &[u8], upper: bool) -> String {
 mod tests {
     use super::*;
     use rstest::rstest;
+    use x509_cert::der::Decode;
 
     #[rstest]
     #[case(99, Validity::NotYetValid)]
@@ -127,7 +137,11 @@ mod tests {
             .distinguished_name
             .push(rcgen::DnType::CommonName, "nova");
         let certificate = wanted.self_signed(&key).unwrap();
-        let facts = Facts::of(certificate.der()).unwrap();
+        let facts = Facts::of(
+            certificate.der(),
+            &Certificate::from_der(certificate.der()).unwrap(),
+        )
+        .unwrap();
         assert_eq!(facts.serial, "AB01");
         assert_eq!(facts.fingerprint.len(), 64);
         assert_eq!(

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use rustls::InconsistentKeys;
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
+use rustls::sign::SigningKey;
 use rustls_pki_types::pem::{self, PemObject, SectionKind};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_cert::Certificate;
+use x509_cert::der::{Decode, Error as DerError};
 
-use crate::Facts;
+use crate::pem::sections;
+use crate::{Facts, purpose};
 
 /// A certificate chain and the key of its first certificate: what an API is served with.
 #[derive(Clone, Debug)]
 pub struct Pair {
     key: Arc<CertifiedKey>,
     facts: Facts,
+    warnings: Vec<String>,
 }
 
 /// Why a certificate and a key cannot be served.
@@ -42,6 +47,14 @@ pub enum PairError {
         "tls.key is not the key of the first certificate in tls.crt: store the two from one issue together"
     )]
     KeyMismatch,
+    /// The key belongs to a later certificate of the chain.
+    #[error(
+        "tls.key is the key of certificate {0} in tls.crt: the server's certificate must come first, then its intermediates"
+    )]
+    NotFirst(usize),
+    /// No client would accept the certificate from a server. Unlike an expired one it cannot have been good before.
+    #[error("the certificate in tls.crt is not one for servers, every client would refuse it: {0}")]
+    WrongPurpose(&'static str),
 }
 
 impl PairError {
@@ -52,6 +65,8 @@ impl PairError {
             Self::NoKey | Self::KeyInvalid(_) => "KeyInvalid",
             Self::KeyEncrypted => "KeyEncrypted",
             Self::KeyMismatch => "KeyMismatch",
+            Self::NotFirst(_) => "CertificateNotFirst",
+            Self::WrongPurpose(_) => "CertificatePurpose",
         }
     }
 }
@@ -60,36 +75,40 @@ impl Pair {
     /// Reads a PEM chain and a PEM key, and checks that they belong together. Validity in time is not judged here:
     /// see [`Facts::validity`].
     pub fn parse(certificate_pem: &[u8], key_pem: &[u8]) -> Result<Self, PairError> {
-        let chain = CertificateDer::pem_slice_iter(certificate_pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| PairError::CertificateInvalid(error.to_string()))?;
+        let invalid =
+            |error: &dyn std::fmt::Display| PairError::CertificateInvalid(error.to_string());
+        let chain: Vec<_> = sections(certificate_pem, SectionKind::Certificate)
+            .map_err(|(position, error)| invalid(&format_args!("section {position}: {error}")))?
+            .into_iter()
+            .map(CertificateDer::from)
+            .collect();
         let first = chain.first().ok_or(PairError::NoCertificate)?;
-        let facts =
-            Facts::of(first).map_err(|error| PairError::CertificateInvalid(error.to_string()))?;
+        let certificate = Certificate::from_der(first).map_err(|error| invalid(&error))?;
+        let facts = Facts::of(first, &certificate).map_err(|error| invalid(&error))?;
         let key = aws_lc_rs::default_provider()
             .key_provider
             .load_private_key(private_key(key_pem)?)
             .map_err(|error| PairError::KeyInvalid(error.to_string()))?;
-        let key = CertifiedKey::new(chain, key);
-        match key.keys_match() {
-            Ok(()) => {}
-            Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-                return Err(PairError::KeyMismatch);
-            }
-            Err(rustls::Error::InvalidCertificate(error)) => {
-                return Err(PairError::CertificateInvalid(format!("{error:?}")));
-            }
-            Err(error) => return Err(PairError::KeyInvalid(error.to_string())),
+        belong_together(&chain, &key)?;
+        if let Some(why) = purpose::unfit(&certificate).map_err(|error| invalid(&error))? {
+            return Err(PairError::WrongPurpose(why));
         }
+        let warnings = doubts(&certificate, &chain).map_err(|error| invalid(&error))?;
         Ok(Self {
-            key: Arc::new(key),
+            key: Arc::new(CertifiedKey::new(chain, key)),
             facts,
+            warnings,
         })
     }
 
     /// What the first certificate says about itself.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What some clients will not accept, in words; it is served all the same.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     pub(crate) fn certified_key(&self) -> Arc<CertifiedKey> {
@@ -116,25 +135,54 @@ fn is_encrypted(text: &[u8]) -> bool {
     has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
 }
 
-/// The certificates of a PEM text, whatever else is in it; or which section, from 1, cannot be read.
-pub(crate) fn certificates(
-    text: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, (usize, pem::Error)> {
-    let mut found = Vec::new();
-    for (index, section) in <(SectionKind, Vec<u8>)>::pem_slice_iter(text).enumerate() {
-        match section {
-            Ok((SectionKind::Certificate, der)) => found.push(CertificateDer::from(der)),
-            Ok(_) => {}
-            Err(error) => return Err((index + 1, error)),
+fn belong_together(
+    chain: &[CertificateDer<'static>],
+    key: &Arc<dyn SigningKey>,
+) -> Result<(), PairError> {
+    let matches = |certificate: &CertificateDer<'static>| {
+        CertifiedKey::new(vec![certificate.clone()], Arc::clone(key)).keys_match()
+    };
+    let Some((first, rest)) = chain.split_first() else {
+        return Err(PairError::NoCertificate);
+    };
+    match matches(first) {
+        Ok(()) => Ok(()),
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            match rest.iter().position(|other| matches(other).is_ok()) {
+                Some(index) => Err(PairError::NotFirst(index + 2)),
+                None => Err(PairError::KeyMismatch),
+            }
+        }
+        Err(rustls::Error::InvalidCertificate(error)) => {
+            Err(PairError::CertificateInvalid(format!("{error:?}")))
+        }
+        Err(error) => Err(PairError::KeyInvalid(error.to_string())),
+    }
+}
+
+fn doubts(first: &Certificate, chain: &[CertificateDer<'_>]) -> Result<Vec<String>, DerError> {
+    let mut doubts = purpose::doubts(first)?;
+    // One that only clients understand is theirs to judge.
+    let known: Result<Vec<_>, _> = chain.iter().map(|der| Certificate::from_der(der)).collect();
+    for (index, pair) in known.unwrap_or_default().windows(2).enumerate() {
+        if pair[0].tbs_certificate().issuer() != pair[1].tbs_certificate().subject() {
+            doubts.push(format!(
+                "certificate {} in tls.crt did not sign the one before it: some clients will not find their way",
+                index + 2
+            ));
         }
     }
-    Ok(found)
+    Ok(doubts)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{CertifiedKey as Issued, KeyPair, generate_simple_self_signed};
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedKey as Issued, ExtendedKeyUsagePurpose, IsCa,
+        KeyPair, KeyUsagePurpose, generate_simple_self_signed,
+    };
+    use rstest::rstest;
 
     fn issued() -> (String, String) {
         let Issued { cert, signing_key } =
@@ -151,6 +199,78 @@ mod tests {
         let (certificate, key) = issued();
         let pair = Pair::parse(certificate.as_bytes(), key.as_bytes()).unwrap();
         assert_eq!(pair.facts().dns_names, ["nova.test"]);
+        assert_eq!(pair.warnings(), [""; 0]);
+    }
+
+    /// A certificate with its key, changed before it is signed by itself.
+    fn made(change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut wanted = CertificateParams::new(vec!["nova.test".to_owned()]).unwrap();
+        change(&mut wanted);
+        (wanted.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    }
+
+    #[rstest]
+    #[case(vec![ExtendedKeyUsagePurpose::ClientAuth], vec![], Some("serverAuth"))]
+    #[case(vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth], vec![], None)]
+    #[case(vec![ExtendedKeyUsagePurpose::Any], vec![], None)]
+    #[case(vec![], vec![KeyUsagePurpose::KeyCertSign], Some("neither digitalSignature"))]
+    #[case(vec![], vec![KeyUsagePurpose::KeyEncipherment], None)]
+    fn one_that_no_client_would_take_is_refused(
+        #[case] purposes: Vec<ExtendedKeyUsagePurpose>,
+        #[case] usages: Vec<KeyUsagePurpose>,
+        #[case] expected: Option<&str>,
+    ) {
+        let (certificate, key) = made(|wanted| {
+            wanted.extended_key_usages = purposes;
+            wanted.key_usages = usages;
+        });
+        let parsed = Pair::parse(certificate.as_bytes(), key.as_bytes());
+        match expected {
+            None => assert!(parsed.is_ok(), "{parsed:?}"),
+            Some(expected) => {
+                let error = parsed.unwrap_err();
+                assert_eq!(error.reason(), "CertificatePurpose");
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_some_clients_refuse_is_a_warning() {
+        let (certificate, key) = made(|wanted| {
+            wanted.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            wanted.subject_alt_names.clear();
+            wanted.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
+        });
+        let pair = Pair::parse(certificate.as_bytes(), key.as_bytes()).unwrap();
+        let warnings = pair.warnings().join("; ");
+        for expected in [
+            "is a CA certificate",
+            "no subject alternative name",
+            "without digitalSignature",
+        ] {
+            assert!(warnings.contains(expected), "{warnings}");
+        }
+    }
+
+    #[test]
+    fn a_chain_in_another_order_is_said() {
+        let (other, _) = made(|wanted| {
+            wanted
+                .distinguished_name
+                .push(rcgen::DnType::CommonName, "somebody else");
+        });
+        let (certificate, key) = issued();
+        let stranger = format!("{certificate}{other}");
+        let pair = Pair::parse(stranger.as_bytes(), key.as_bytes()).unwrap();
+        assert!(
+            pair.warnings()[0].starts_with("certificate 2 in tls.crt did not sign"),
+            "{:?}",
+            pair.warnings()
+        );
+        let backwards = format!("{other}{certificate}");
+        assert_eq!(refused(&backwards, &key), PairError::NotFirst(2));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use super::WorkerId;
 use super::gate::Connection;
 use crate::channel::Channel;
-use crate::channel::handover::{Handover, Report};
+use crate::channel::handover::{Handover, Report, Shed};
 use crate::supervisor::balance::{self, Load};
 
 #[derive(Debug)]
@@ -57,6 +57,14 @@ impl Handed {
         self.load.last = turn;
         self.pending.push_back((number, connection));
         Ok(())
+    }
+
+    /// Asks it to close what it can do without. A worker that cannot be asked now is asked again soon.
+    pub(super) fn shed(&self) {
+        let shed = Shed {
+            closed: self.load.report.closed,
+        };
+        let _ = self.channel.send(&shed.encode(), &[]);
     }
 
     /// Reads what the worker reported; false once it is gone.

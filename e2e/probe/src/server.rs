@@ -1,19 +1,25 @@
 //! A started server, its files and its log.
 
+use std::env;
 use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 
 use kilonova_config::status::{ApiStatus, PodStatus};
+use rustix::io::Errno;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tempfile::TempDir;
 
-use kilonova_probe::{Issued, client, wait_for};
+use crate::{Issued, client, wait_for};
 
+/// A running server; killed with its workers when it is dropped.
 pub struct Server {
     process: Child,
     directory: TempDir,
+    admin: OnceLock<SocketAddr>,
 }
 
 impl Server {
@@ -32,21 +38,24 @@ impl Server {
         let log = File::create(directory.path().join("log")).unwrap();
         // Should this test be killed, the kernel ends the server, and the server's end ends its workers.
         let process = Command::new("setpriv")
-            .args([
-                "--pdeathsig",
-                "KILL",
-                env!("CARGO_BIN_EXE_kilonova-server"),
-                "serve",
-                "--config",
-            ])
+            .args(["--pdeathsig", "KILL"])
+            .arg(program())
+            .args(["serve", "--config"])
             .arg(&config)
             .stdout(Stdio::from(log.try_clone().unwrap()))
             .stderr(Stdio::from(log))
+            // The kernel wakes stopped workers when whoever leads their group leaves: that must not be the test's shell.
+            .process_group(0)
             .spawn()
             .unwrap();
-        Self { process, directory }
+        Self {
+            process,
+            directory,
+            admin: OnceLock::new(),
+        }
     }
 
+    /// Waits until every API has had a ready worker.
     pub fn wait_started(&self) {
         wait_for("the server to start", || {
             let admin = self.admin_if_known()?;
@@ -54,6 +63,7 @@ impl Server {
         });
     }
 
+    /// Its own directory.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -66,10 +76,17 @@ impl Server {
         fs::rename(next, self.path().join("kilonova.yaml")).unwrap();
     }
 
+    /// Process id of the supervisor.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// All it has written so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path().join("log")).unwrap()
     }
 
+    /// Waits for a text in the log.
     pub fn wait_log(&self, text: &str) {
         wait_for(&format!("'{text}' in the log"), || {
             self.log().contains(text).then_some(())
@@ -77,18 +94,24 @@ impl Server {
     }
 
     fn admin_if_known(&self) -> Option<SocketAddr> {
+        if let Some(known) = self.admin.get() {
+            return Some(*known);
+        }
         let log = self.log();
         let line = log
             .lines()
             .find(|line| line.contains("admin listening on "))?;
-        line.rsplit(' ').next()?.parse().ok()
+        let found = line.rsplit(' ').next()?.parse().ok()?;
+        Some(*self.admin.get_or_init(|| found))
     }
 
+    /// The admin port.
     pub fn admin(&self) -> SocketAddr {
         self.admin_if_known()
             .expect("the admin port stands in the log")
     }
 
+    /// What `/status` answers.
     pub fn status(&self) -> PodStatus {
         let answer = client::get(self.admin(), "/status");
         serde_json::from_slice(&answer.body).unwrap()
@@ -99,12 +122,13 @@ impl Server {
         self.status().apis.into_iter().next().unwrap()
     }
 
+    /// Where the first API listens.
     pub fn address(&self) -> SocketAddr {
         let address = self.api().address;
         address.rsplit('/').next().unwrap().parse().unwrap()
     }
 
-    /// Process ids of the first API's workers that are ready.
+    /// Process ids of the first API's workers that are ready, oldest first.
     pub fn ready_workers(&self) -> Vec<u32> {
         let ready = |worker: &&kilonova_config::status::WorkerStatus| {
             worker.state == kilonova_config::status::WorkerState::Ready
@@ -117,6 +141,15 @@ impl Server {
             .collect()
     }
 
+    /// Waits until so many workers of the first API are ready.
+    pub fn wait_workers(&self, count: usize) -> Vec<u32> {
+        wait_for(&format!("{count} workers"), || {
+            let ready = self.ready_workers();
+            (ready.len() == count).then_some(ready)
+        })
+    }
+
+    /// Sends the supervisor a signal.
     pub fn signal(&self, signal: Signal) {
         signal_process(self.process.id(), signal);
     }
@@ -139,11 +172,13 @@ impl Server {
             .current
     }
 
+    /// Waits for its end.
     pub fn wait_exit(&mut self) -> ExitStatus {
         let process = &mut self.process;
         wait_for("the server to exit", || process.try_wait().unwrap())
     }
 
+    /// Value of the first line of `/metrics` that begins so.
     pub fn metric(&self, line: &str) -> Option<f64> {
         let answer = client::get(self.admin(), "/metrics");
         let text = String::from_utf8(answer.body).unwrap();
@@ -162,8 +197,18 @@ impl Drop for Server {
     }
 }
 
+/// Sends a process a signal, if it has not ended since somebody saw it.
 pub fn signal_process(process: u32, signal: Signal) {
-    kill_process(pid(process), signal).unwrap();
+    match kill_process(pid(process), signal) {
+        Err(Errno::SRCH) => {}
+        sent => sent.unwrap(),
+    }
+}
+
+/// The program cargo built for the tests that run, which lie in a folder beside it.
+fn program() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.parent().unwrap().with_file_name("kilonova-server")
 }
 
 fn pid(process: u32) -> Pid {
@@ -172,10 +217,7 @@ fn pid(process: u32) -> Pid {
 
 /// Runs the program to its end.
 pub fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kilonova-server"))
-        .args(arguments)
-        .output()
-        .unwrap();
+    let output = Command::new(program()).args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (
         output.status.code(),
@@ -190,6 +232,7 @@ pub fn write_pair(directory: &Path, issued: &Issued) {
     write(directory, "tls/tls.key", &issued.key);
 }
 
+/// Writes a file, and the folders it lies in.
 pub fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
