@@ -6,6 +6,8 @@ SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
+export NOVA_LAB ?= $(CARGO_TARGET_DIR)/nova-lab
+
 TOOLS := $(CARGO_TARGET_DIR)/tools
 CLUSTER := e2e/cluster/run
 # The cluster of `make run`; tests make and remove their own.
@@ -31,9 +33,14 @@ stop: ## Take down what `make run` started
 test-full: ## The contract's figures, by part: make test-full PART=server|cluster
 	e2e/full $(PART)
 
-bench: ## Start-up time and memory of the server, beside the real nova's figures
+bench-server: ## What the server costs: beside a bare hyper server and, once nova-lab is there, the real nova
 	cargo build --locked --release -p kilonova-server
-	e2e/bench/start-up $(CARGO_TARGET_DIR)/release/kilonova-server
+	cargo build --locked --release -p kilonova-bench
+	$(CARGO_TARGET_DIR)/release/kilonova-bench run $(CARGO_TARGET_DIR)/release/kilonova-server \
+	  $(if $(wildcard $(NOVA_LAB)/db/made),--nova e2e/nova-lab/serve)
+
+nova-lab: ## Lay out the real nova 34 under uWSGI, from PyPI, to measure against
+	e2e/nova-lab/layout
 
 check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete ## Everything a reviewer should not have to look for
 	cargo fmt --all --check
@@ -72,4 +79,4 @@ $(TOOLS)/bin/cargo-deny:
 $(TOOLS)/bin/cargo-machete:
 	cargo install --debug --locked --root $(TOOLS) --target-dir $(TOOLS)/build cargo-machete@0.9.2
 
-.PHONY: run stop test test-full check images cluster-up cluster-down bench manifests install help
+.PHONY: run stop test test-full check images cluster-up cluster-down bench-server nova-lab manifests install help
