@@ -42,11 +42,18 @@ use urlmap::{App, Mount};
 /// `option httpchk` asks `OPTIONS /`, which is a document), and it hides a 401. OPTIONS is a method like any other.
 pub async fn answer(request: Request, origin: &Origin) -> Response {
     let mount = Mount::of(&request);
+    let (parts, body) = request.into_parts();
+    if mount.app == App::Api {
+        return request_id::add(identity::unauthorized());
+    }
+    // The only wait: what follows is made of what is there.
+    let checked = resource::check(&parts, body).await;
     match mount.app {
-        App::Versions => versions::list(mount, request, origin).await.into_response(),
         App::Document(release) => {
-            request_id::add(versions::show(release, mount, request, origin).await)
+            request_id::add(versions::show(release, &mount, &parts, checked, origin))
         }
-        App::Api => request_id::add(identity::unauthorized()),
+        _ => checked
+            .map(|()| versions::list(&mount, &parts, origin))
+            .into_response(),
     }
 }

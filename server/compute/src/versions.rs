@@ -3,14 +3,14 @@
 mod documents;
 mod written;
 
-use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::request::Parts;
 
 use crate::fault::Fault;
 use crate::microversion::{self, Microversion};
 use crate::urlmap::Mount;
-use crate::{Origin, json, origin, resource, url};
+use crate::{Origin, json, origin, url};
 
 use documents::{Choices, Document, Versions};
 use written::About;
@@ -25,15 +25,9 @@ pub(crate) enum Release {
 }
 
 /// `/`: all versions. Any other path: 300, and where each version would have it (nova: `Versions`).
-pub(crate) async fn list(
-    mount: Mount,
-    request: Request,
-    origin: &Origin,
-) -> Result<Response, Fault> {
-    let (parts, body) = request.into_parts();
-    resource::check(&parts, body).await?;
-    let base = origin::host_url(&parts, origin) + mount.base;
-    Ok(if mount.is_root {
+pub(crate) fn list(mount: &Mount, parts: &Parts, origin: &Origin) -> Response {
+    let base = origin::host_url(parts, origin) + mount.base;
+    if mount.is_root {
         let body = written::body(About::List, &base, || Versions::at(&base));
         json::ready(StatusCode::OK, mount.media_type, body)
     } else {
@@ -42,25 +36,27 @@ pub(crate) async fn list(
             mount.media_type,
             &Choices::at(&base, &url::quote(&mount.path)),
         )
-    })
+    }
 }
 
-/// `/v2/` and `/v2.1/`: one version. Only v2.1 minds microversions (nova: `VersionsV2`, `LegacyV2CompatibleWrapper`).
-pub(crate) async fn show(
+/// `/v2/` and `/v2.1/`: one version, if the request was found good. Only v2.1 minds microversions, and does so first
+/// (nova: `VersionsV2`, `LegacyV2CompatibleWrapper`).
+pub(crate) fn show(
     release: Release,
-    mount: Mount,
-    request: Request,
+    mount: &Mount,
+    parts: &Parts,
+    checked: Result<(), Fault>,
     origin: &Origin,
 ) -> Response {
+    let document = || {
+        let document = checked.map(|()| document(release, mount, parts, origin));
+        document.into_response()
+    };
     match release {
-        Release::V20 => document(release, mount, request, origin)
-            .await
-            .into_response(),
-        Release::V21 => match Microversion::requested(request.headers()) {
+        Release::V20 => document(),
+        Release::V21 => match Microversion::requested(&parts.headers) {
             Ok(version) => {
-                let mut response = document(release, mount, request, origin)
-                    .await
-                    .into_response();
+                let mut response = document();
                 microversion::announce(response.headers_mut(), &version.to_string());
                 response
             }
@@ -69,15 +65,8 @@ pub(crate) async fn show(
     }
 }
 
-async fn document(
-    release: Release,
-    mount: Mount,
-    request: Request,
-    origin: &Origin,
-) -> Result<Response, Fault> {
-    let (parts, body) = request.into_parts();
-    resource::check(&parts, body).await?;
-    let base = origin::host_url(&parts, origin) + mount.base;
+fn document(release: Release, mount: &Mount, parts: &Parts, origin: &Origin) -> Response {
+    let base = origin::host_url(parts, origin) + mount.base;
     let body = written::body(About::One(release), &base, || Document::at(&base, release));
-    Ok(json::ready(StatusCode::OK, mount.media_type, body))
+    json::ready(StatusCode::OK, mount.media_type, body)
 }

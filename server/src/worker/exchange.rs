@@ -16,7 +16,7 @@ use kilonova_compute::Origin;
 use kilonova_tls::Identity;
 
 use super::activity::Activity;
-use super::body::{RequestBody, ResponseBody};
+use super::body::{Overflow, RequestBody, ResponseBody};
 use super::context::{Context, Current};
 use super::limits;
 use super::too_large::{self, Asked};
@@ -63,13 +63,36 @@ pub struct Connection {
     pub identity: Option<Arc<Identity>>,
 }
 
+/// What becomes of a request.
+enum Admission {
+    /// The app never sees it.
+    Answered(Response<Body>),
+    /// The app answers it.
+    Admitted {
+        request: Request<Body>,
+        origin: Origin,
+        /// An answer may have to be made of this once the body turns out to be too long.
+        overflow: Option<Box<(Asked, Overflow)>>,
+    },
+}
+
 impl Connection {
     /// Has a request answered by the app.
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<ResponseBody> {
         let version = request.version();
         // On the heap: it goes from hand to hand.
         let mut exchange = Box::new(Exchange::begin(&self, &request));
-        let mut response = self.respond(request, &mut exchange).await;
+        let mut response = match self.admit(request, &mut exchange) {
+            Admission::Answered(answer) => answer,
+            Admission::Admitted {
+                request,
+                origin,
+                overflow,
+            } => {
+                let response = self.context.routes.answer(request, &origin).await;
+                self.judge(response, &exchange.method, overflow.as_deref())
+            }
+        };
         if version < Version::HTTP_2
             && (!self.context.keeps_connections() || self.activity.retired())
         {
@@ -80,43 +103,50 @@ impl Connection {
         response.map(|body| ResponseBody::new(body, exchange))
     }
 
-    async fn respond(&self, request: Request<Incoming>, exchange: &mut Exchange) -> Response<Body> {
+    /// Judges what can be judged before the app: what it gets, or the answer of a request it never sees.
+    fn admit(&self, request: Request<Incoming>, exchange: &mut Exchange) -> Admission {
         let http = &self.current.settings.http;
         let (mut parts, body) = request.into_parts();
         let body = RequestBody::new(body, Arc::clone(&self.activity));
         if parts.version == Version::HTTP_2
             && let Some(rejection) = limits::refuse(&parts, http)
         {
-            return self.refuse(rejection);
+            return Admission::Answered(self.refuse(rejection));
         }
-        // An answer may have to be made of this once the body turns out to be too long.
         let mut overflow = None;
         let body = if body.is_end_stream() {
             Body::empty()
         } else {
             let asked = Asked::of(&parts.method, parts.version, &parts.headers);
             if length(&parts.headers) > u64::from(http.max_body_bytes) {
-                return self.too_large(&asked);
+                return Admission::Answered(self.too_large(&asked));
             }
             let (body, seen) = body.limited(u64::from(http.max_body_bytes));
-            overflow = Some((asked, seen));
+            overflow = Some(Box::new((asked, seen)));
             Body::new(body)
         };
         let origin = self.origin(&mut parts.headers, exchange);
         if let Some(identity) = &self.identity {
             parts.extensions.insert(Arc::clone(identity));
         }
+        Admission::Admitted {
+            request: Request::from_parts(parts, body),
+            origin,
+            overflow,
+        }
+    }
 
-        let request = Request::from_parts(parts, body);
-        let response = self.context.routes.answer(request, &origin).await;
-        let response = if exchange.method == Method::HEAD {
-            without_body(response)
-        } else {
-            response
-        };
+    /// The app's answer, unless the body turned out to be none while it read it.
+    fn judge(
+        &self,
+        response: Response<Body>,
+        method: &Method,
+        overflow: Option<&(Asked, Overflow)>,
+    ) -> Response<Body> {
         match overflow {
-            Some((asked, seen)) if seen.happened() => self.too_large(&asked),
+            Some((asked, seen)) if seen.happened() => self.too_large(asked),
             Some(_) if self.activity.broken() => self.malformed_body(),
+            _ if method == Method::HEAD => without_body(response),
             _ => response,
         }
     }

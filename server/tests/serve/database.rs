@@ -63,7 +63,10 @@ fn rows_come_with_the_pod_and_go_with_it() {
         row("nova-0", "nova-osapi_compute"),
     ];
     assert_eq!(rows(&url), expected);
-    assert!(services(&url).iter().all(|row| row.last_seen_up.is_some()));
+    wait_for("the rows to be refreshed", || {
+        let seen = services(&url).iter().all(|row| row.last_seen_up.is_some());
+        seen.then_some(())
+    });
     let status = server.status().database.unwrap();
     assert_eq!((status.reachable, status.error), (true, None));
     assert!(status.schema.is_some());

@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk};
-use aws_lc_rs::rand;
 use rustls::server::ProducesTickets;
 use rustls_pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -35,7 +34,9 @@ impl TicketSeed {
     /// A new one, at `now`, seconds since 1970.
     pub fn random(now: u64) -> Result<Self, TicketsError> {
         let mut secret = [0; 32];
-        rand::fill(&mut secret).map_err(|_| TicketsError)?;
+        // From the system: the crypto library takes tens of milliseconds to be sure of its own randomness, and a server
+        // without TLS would pay them at its start.
+        getrandom::fill(&mut secret).map_err(|_| TicketsError)?;
         Ok(Self {
             period: now / PERIOD,
             secret,
