@@ -219,12 +219,7 @@ fn a_row_that_was_taken_away_comes_back_and_the_dead_are_swept() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:///{}/nova.sqlite", directory.path().display());
     in_database(&url, async |store| {
-        store.sync().await.unwrap();
-        let services = store.services();
-        services
-            .enroll("dead", "nova-metadata", 1, false)
-            .await
-            .unwrap();
+        recorded(store, "dead", 1).await;
         age(&url).await;
     });
     let text = configuration(BOTH, "nova-0", "{sqliteFile: '{dir}/nova.sqlite'}");
@@ -243,6 +238,14 @@ fn a_row_that_was_taken_away_comes_back_and_the_dead_are_swept() {
         (rows(&url).len() == 2).then_some(())
     });
     server.wait_log("is gone, putting it back");
+}
+
+/// Leaves a record of the metadata service, as another pod or release would.
+async fn recorded(store: &Store, host: &str, version: u32) {
+    store.sync().await.unwrap();
+    let services = store.services();
+    let enrolled = services.enroll(host, "nova-metadata", version, false).await;
+    enrolled.unwrap();
 }
 
 /// Makes all rows as old as those of pods that left no word.
@@ -278,12 +281,7 @@ fn another_version_is_told_in_nova_s_words() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:///{}/nova.sqlite", directory.path().display());
     in_database(&url, async |store| {
-        store.sync().await.unwrap();
-        let services = store.services();
-        services
-            .enroll("nova-0", "nova-metadata", 61, false)
-            .await
-            .unwrap();
+        recorded(store, "nova-0", 61).await;
     });
     let text = configuration(BOTH, "nova-0", "{sqliteFile: '{dir}/nova.sqlite'}");
     let server = Server::start_in(directory, &text);
