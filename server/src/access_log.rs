@@ -115,7 +115,14 @@ impl Record<'_> {
                 decimal(out, self.number(value));
             }
         }
-        if *conversion != Conversion::plain(conversion.kind) {
+        // The decimals stand there already.
+        let done = Conversion {
+            precision: conversion
+                .precision
+                .filter(|_| conversion.kind == Kind::Fixed),
+            ..Conversion::plain(conversion.kind)
+        };
+        if *conversion != done {
             pad(out, start, conversion);
         }
     }
@@ -125,7 +132,7 @@ impl Record<'_> {
             Value::ClientPort => self.peer.port().into(),
             Value::StatusCode => self.status.into(),
             Value::BodyLength => self.length,
-            Value::Pid => crate::log::pid().into(),
+            Value::Pid => crate::log::pid().0.into(),
             // As Python, which cuts a fraction off.
             Value::WallSeconds => self.took.as_secs(),
             _ => 0,

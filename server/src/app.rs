@@ -1,10 +1,10 @@
 //! The apps by name: nova's `Loader.load_app`, and their managers.
 
+use std::future::ready;
 use std::io;
 
 use axum::extract::Request;
-use axum::response::Response;
-use kilonova_compute::Origin;
+use kilonova_compute::{Answer, Origin};
 use kilonova_config::api::{METADATA, OSAPI_COMPUTE};
 
 /// What a worker serves.
@@ -26,10 +26,10 @@ pub enum Routes {
 
 impl Routes {
     /// Has a request answered.
-    pub async fn answer(self, request: Request, origin: &Origin) -> Response {
+    pub fn answer(self, request: Request, origin: Origin) -> Answer {
         match self {
-            Self::OsapiCompute => kilonova_compute::answer(request, origin).await,
-            Self::Metadata => kilonova_metadata::answer(&request),
+            Self::OsapiCompute => kilonova_compute::answer(request, origin),
+            Self::Metadata => Answer::Left(ready(kilonova_metadata::answer(&request))),
         }
     }
 }

@@ -161,7 +161,22 @@ enum Body {
 
 /// RFC 9110, section 5.6.2.
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    const TOKEN: [bool; 256] = {
+        let mut token = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            token[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let marks = b"!#$%&'*+-.^_`|~";
+        let mut place = 0;
+        while place < marks.len() {
+            token[marks[place] as usize] = true;
+            place += 1;
+        }
+        token
+    };
+    TOKEN[usize::from(byte)]
 }
 
 /// What may stand in a header's value: RFC 9110, section 5.5.

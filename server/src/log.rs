@@ -36,10 +36,10 @@ struct Log {
     sink: Sink,
 }
 
-/// The process's own number: what `std::process::id` asks the system for every time.
-pub(crate) fn pid() -> u32 {
-    static PID: OnceLock<u32> = OnceLock::new();
-    *PID.get_or_init(std::process::id)
+/// The process's own number, and as text: what `std::process::id` asks the system for every time.
+pub(crate) fn pid() -> &'static (u32, String) {
+    static PID: OnceLock<(u32, String)> = OnceLock::new();
+    PID.get_or_init(|| (std::process::id(), std::process::id().to_string()))
 }
 
 /// Lines still on their way are written when this is dropped.
@@ -61,7 +61,8 @@ pub fn start(logging: &Logging) -> Guard {
         levels: ArcSwap::from_pointee(Levels::of(logging)),
         sink: Sink::default(),
     });
-    log.sink.start(std::io::stdout());
+    let output = std::io::stdout();
+    log.sink.start(sink::whole(&output), output);
     // Only the first start of a process counts.
     let _ = tracing_subscriber::registry().with(Lines(log)).try_init();
     set(logging);

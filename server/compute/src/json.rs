@@ -22,6 +22,9 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// So many headers an answer has in the end: room for all of them is made once.
+const HEADERS: usize = 8;
+
 /// An answer with a JSON body; a `value` that cannot be written is a bare 500.
 pub(crate) fn response<T: Serialize>(
     status: StatusCode,
@@ -42,9 +45,9 @@ pub(crate) fn ready(
     };
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    let headers = response.headers_mut();
+    headers.reserve(HEADERS);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 

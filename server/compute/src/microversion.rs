@@ -100,17 +100,29 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Says on an answer which microversion it is of (nova: `Resource._process_stack`).
-pub(crate) fn announce(headers: &mut HeaderMap, version: &str) {
+pub(crate) fn announce(headers: &mut HeaderMap, version: Microversion) {
+    // What nearly all clients get is not written anew for each of them.
+    if version == MIN_MICROVERSION {
+        let legacy = HeaderValue::from_static("2.1");
+        say(headers, HeaderValue::from_static("compute 2.1"), legacy);
+    } else {
+        announce_text(headers, &version.to_string());
+    }
+}
+
+fn announce_text(headers: &mut HeaderMap, version: &str) {
     if let (Ok(standard), Ok(legacy)) =
         (format!("compute {version}").try_into(), version.try_into())
     {
-        headers.insert(STANDARD, standard);
-        headers.insert(LEGACY, legacy);
-        headers.append(VARY, HeaderValue::from_static("OpenStack-API-Version"));
-        headers.append(
-            VARY,
-            HeaderValue::from_static("X-OpenStack-Nova-API-Version"),
-        );
+        say(headers, standard, legacy);
+    }
+}
+
+fn say(headers: &mut HeaderMap, standard: HeaderValue, legacy: HeaderValue) {
+    headers.insert(STANDARD, standard);
+    headers.insert(LEGACY, legacy);
+    for name in ["OpenStack-API-Version", "X-OpenStack-Nova-API-Version"] {
+        headers.append(VARY, HeaderValue::from_static(name));
     }
 }
 
@@ -130,7 +142,7 @@ impl IntoResponse for Refused {
                      {MAX_MICROVERSION}."
                 );
                 let mut response = Fault::new(StatusCode::NOT_ACCEPTABLE, message).into_response();
-                announce(response.headers_mut(), &text);
+                announce_text(response.headers_mut(), &text);
                 response
             }
         }

@@ -1,12 +1,10 @@
 //! Request ids (nova: `api/compute_req_id.py` over oslo.middleware's `request_id.py`).
 
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::{self, Read};
 
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
-use uuid::{Builder, Uuid};
+use uuid::{Builder, Uuid, fmt::Hyphenated};
 
 /// Both names carry the same value: the old one is part of nova's contract.
 const NAMES: [HeaderName; 2] = [
@@ -16,7 +14,11 @@ const NAMES: [HeaderName; 2] = [
 
 /// Gives an answer its id, `req-<uuid4>`: always a new one, whatever id the request carries.
 pub fn add(mut response: Response) -> Response {
-    if let Ok(id) = HeaderValue::try_from(format!("req-{}", new())) {
+    let mut text = [0; PREFIX.len() + Hyphenated::LENGTH];
+    let (prefix, id) = text.split_at_mut(PREFIX.len());
+    prefix.copy_from_slice(PREFIX);
+    new().hyphenated().encode_lower(id);
+    if let Ok(id) = HeaderValue::from_bytes(&text) {
         for name in NAMES {
             response.headers_mut().insert(name, id.clone());
         }
@@ -24,30 +26,35 @@ pub fn add(mut response: Response) -> Response {
     response
 }
 
+const PREFIX: &[u8] = b"req-";
 /// Random bytes are asked of the system for so many ids at once: one by one they would be a system call each.
-const AHEAD: usize = 64;
+const AHEAD: usize = 128;
 const SIZE: usize = 16;
 
+/// Drawn, and not used yet: the first `left`.
+struct Drawn {
+    random: [[u8; SIZE]; AHEAD],
+    left: usize,
+}
+
 thread_local! {
-    static RANDOM: RefCell<Vec<[u8; SIZE]>> = const { RefCell::new(Vec::new()) };
+    static DRAWN: RefCell<Drawn> = const {
+        RefCell::new(Drawn { random: [[0; SIZE]; AHEAD], left: 0 })
+    };
 }
 
 fn new() -> Uuid {
-    let random = RANDOM.with_borrow_mut(|random| {
-        if random.is_empty() {
-            *random = draw().unwrap_or_default();
+    let random = DRAWN.with_borrow_mut(|drawn| {
+        if drawn.left == 0 {
+            getrandom::fill(drawn.random.as_flattened_mut()).ok()?;
+            drawn.left = AHEAD;
         }
-        random.pop()
+        drawn.left -= 1;
+        Some(drawn.random[drawn.left])
     });
     random.map_or_else(Uuid::new_v4, |random| {
         Builder::from_random_bytes(random).into_uuid()
     })
-}
-
-fn draw() -> io::Result<Vec<[u8; SIZE]>> {
-    let mut random = vec![[0; SIZE]; AHEAD];
-    File::open("/dev/urandom")?.read_exact(random.as_flattened_mut())?;
-    Ok(random)
 }
 
 #[cfg(test)]

@@ -60,8 +60,10 @@ impl Mount {
             _ => JSON,
         };
 
-        let content_type = header::text(headers, CONTENT_TYPE);
-        let by_content_type = || versioned(Options::of(content_type.as_deref()?));
+        let by_content_type = || {
+            let content_type = header::text(headers, CONTENT_TYPE)?;
+            versioned(Options::of(&content_type))
+        };
         let by_accept = || best.and_then(|(_, range)| versioned(range));
         let (app, base, path) = if let Some((app, base)) = by_path {
             (app, base, path.into_owned())

@@ -57,7 +57,7 @@ pub(crate) fn show(
         Release::V21 => match Microversion::requested(&parts.headers) {
             Ok(version) => {
                 let mut response = document();
-                microversion::announce(response.headers_mut(), &version.to_string());
+                microversion::announce(response.headers_mut(), version);
                 response
             }
             Err(refused) => refused.into_response(),

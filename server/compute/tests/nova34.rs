@@ -64,5 +64,5 @@ async fn served(mut request: Request) -> Response {
         local: "192.0.2.1:8774".parse().unwrap(),
         prefix: String::new(),
     };
-    kilonova_compute::answer(request, &origin).await
+    kilonova_compute::answer(request, origin).await
 }

@@ -1,6 +1,9 @@
 //! The head of a request, line by line.
 
+use std::ops::Range;
+
 use kilonova_config::{MAX_HEAD_BYTES, MAX_HEADERS};
+use memchr::memchr;
 
 use super::Rejection::{HeaderLineTooLong, HeadersTooLarge, Malformed, UrlTooLong};
 use super::{Body, Limits, Rejection, is_token, is_value};
@@ -20,8 +23,8 @@ pub(super) struct Head {
     count: u32,
     old: bool,
     options: bool,
-    authority: Option<Box<[u8]>>,
-    host: Option<Box<[u8]>>,
+    authority: Option<Range<usize>>,
+    host: Option<Range<usize>>,
     length: Option<u64>,
     chunked: bool,
 }
@@ -33,24 +36,25 @@ impl Head {
         bytes: &[u8],
         limits: Limits,
     ) -> Result<Option<(usize, Body)>, Rejection> {
-        while let Some(end) = bytes[self.seen..].iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr(b'\n', &bytes[self.seen..]) {
             let end = self.seen + end + 1;
             self.measure(end, limits)?;
             let line = bytes[self.line..end]
                 .strip_suffix(b"\r\n")
                 .ok_or(Malformed("a line that ends without a carriage return"))?;
+            let begin = self.line;
             (self.seen, self.line) = (end, end);
             if self.headers == 0 && line.is_empty() {
                 if end > BLANK {
                     return Err(Malformed("empty lines before the request"));
                 }
             } else if self.headers == 0 {
-                self.request_line(line)?;
+                self.request_line(begin, line)?;
                 self.headers = end;
             } else if line.is_empty() {
-                return Ok(Some((end, self.body()?)));
+                return Ok(Some((end, self.body(bytes)?)));
             } else {
-                self.header(line)?;
+                self.header(begin, line)?;
             }
         }
         self.seen = bytes.len();
@@ -87,7 +91,7 @@ impl Head {
         }
     }
 
-    fn request_line(&mut self, line: &[u8]) -> Result<(), Rejection> {
+    fn request_line(&mut self, begin: usize, line: &[u8]) -> Result<(), Rejection> {
         let mut words = line.split(|byte| *byte == b' ');
         let (Some(method), Some(target), Some(version), None) =
             (words.next(), words.next(), words.next(), words.next())
@@ -122,7 +126,8 @@ impl Head {
             let authority = target[scheme.len()..]
                 .split(|byte| matches!(byte, b'/' | b'?'))
                 .next();
-            self.authority = Some(authority.unwrap_or_default().into());
+            let at = begin + method.len() + 1 + scheme.len();
+            self.authority = Some(at..at + authority.unwrap_or_default().len());
             Ok(())
         } else if target.starts_with(b"/") || (target == b"*" && self.options) {
             Ok(())
@@ -131,7 +136,7 @@ impl Head {
         }
     }
 
-    fn header(&mut self, line: &[u8]) -> Result<(), Rejection> {
+    fn header(&mut self, begin: usize, line: &[u8]) -> Result<(), Rejection> {
         self.count += 1;
         if self.count > MAX_HEADERS {
             return Err(HeadersTooLarge);
@@ -153,7 +158,8 @@ impl Head {
         let spaces = value.iter().position(|byte| *byte != b' ');
         let value = &value[spaces.unwrap_or(value.len())..];
         if name.eq_ignore_ascii_case(b"host") {
-            if self.host.replace(value.into()).is_some() {
+            let end = begin + line.len();
+            if self.host.replace(end - value.len()..end).is_some() {
                 return Err(Malformed("two Host headers"));
             }
             if !value.iter().all(|byte| is_authority(*byte)) {
@@ -173,13 +179,13 @@ impl Head {
     }
 
     /// RFC 9112, sections 3.2 and 6.3, without the ways out.
-    fn body(&mut self) -> Result<Body, Rejection> {
-        let host = self.host.as_deref();
+    fn body(&self, bytes: &[u8]) -> Result<Body, Rejection> {
+        let host = self.host.clone().map(|host| &bytes[host]);
         if host.is_none() && !self.old {
             return Err(Malformed("no Host header"));
         }
-        if let (Some(authority), Some(host)) = (&self.authority, host)
-            && !authority.eq_ignore_ascii_case(host)
+        if let (Some(authority), Some(host)) = (self.authority.clone(), host)
+            && !bytes[authority].eq_ignore_ascii_case(host)
         {
             return Err(Malformed("a Host that is not the target's"));
         }

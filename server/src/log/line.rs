@@ -16,9 +16,10 @@ impl Line<'_> {
     /// oslo.log's `logging_context_format_string`, up to the message.
     pub(super) fn oslo(&self, out: &mut Vec<u8>, clock: &Clock) {
         clock.oslo(out);
-        // Writing to memory cannot fail.
-        let _ = write!(out, " {} ", pid());
         for text in [
+            " ",
+            &pid().1,
+            " ",
             self.level,
             " ",
             self.logger,
@@ -45,10 +46,11 @@ impl Line<'_> {
 pub(crate) fn open(out: &mut Vec<u8>, clock: &Clock, level: &str, logger: &str) {
     out.extend_from_slice(b"{\"time\":\"");
     clock.rfc3339(out);
+    // Writing to memory cannot fail.
     let _ = write!(
         out,
         "\",\"process\":{},\"level\":\"{level}\",\"logger\":",
-        pid()
+        pid().0
     );
     let _ = serde_json::to_writer(out, logger);
 }

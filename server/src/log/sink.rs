@@ -1,10 +1,13 @@
 //! Lines on their way to standard output: bounded, in order, and never waited for.
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use rustix::fs::{FileType, fstat};
 
 use super::clock::Clock;
 use super::line::Line;
@@ -12,9 +15,11 @@ use super::line::Line;
 /// Bytes that may wait; a line that finds more of them is dropped.
 const MOST: usize = 4 << 20;
 /// How long the thread gathers lines before it writes them: one wake and one write for many.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(5);
 /// A pipe takes so many bytes whole (`PIPE_BUF`): the lines of several processes never mix.
-const WHOLE: usize = 4096;
+const PIPE: usize = 4096;
+/// A file that is appended to takes any number whole.
+const FILE: usize = 64 << 10;
 /// How long the end of the process waits for whoever reads.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Room for lines that is kept for the next ones.
@@ -47,12 +52,12 @@ struct Pending {
 
 impl Sink {
     /// Starts the thread that writes; once.
-    pub(super) fn start(&'static self, output: impl Write + Send + 'static) {
+    pub(super) fn start(&'static self, whole: usize, output: impl Write + Send + 'static) {
         let mut pending = self.pending();
         if std::mem::replace(&mut pending.started, true) {
             return;
         }
-        let run = move || self.run(output);
+        let run = move || self.run(whole, output);
         if let Err(error) = thread::Builder::new().name("log".to_owned()).spawn(run) {
             let _ = writeln!(io::stderr(), "cannot start the log: {error}");
         }
@@ -92,7 +97,7 @@ impl Sink {
         self.pending().finishing = false;
     }
 
-    fn run(&self, mut output: impl Write) {
+    fn run(&self, whole: usize, mut output: impl Write) {
         let mut batch = Vec::new();
         loop {
             let mut pending = self.pending();
@@ -116,15 +121,15 @@ impl Sink {
             std::mem::swap(&mut batch, &mut pending.lines);
             pending.writing = true;
             drop(pending);
-            self.put(&batch, &mut output);
+            self.put(&batch, whole, &mut output);
             batch.clear();
             batch.shrink_to(KEPT);
         }
     }
 
-    fn put(&self, mut lines: &[u8], output: &mut impl Write) {
+    fn put(&self, mut lines: &[u8], whole: usize, output: &mut impl Write) {
         while !lines.is_empty() {
-            let (piece, rest) = lines.split_at(whole_lines(lines));
+            let (piece, rest) = lines.split_at(whole_lines(lines, whole));
             let put = output.write_all(piece).and_then(|()| output.flush());
             if put.is_err() {
                 let lost = piece.split(|byte| *byte == b'\n').count() - 1;
@@ -160,10 +165,16 @@ impl Sink {
     }
 }
 
-/// How many bytes are whole lines and written whole; a longer line stands alone.
-fn whole_lines(lines: &[u8]) -> usize {
+/// How many bytes an output takes whole.
+pub(super) fn whole(output: &impl AsFd) -> usize {
+    let file = fstat(output).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+    if file { FILE } else { PIPE }
+}
+
+/// How many bytes are whole lines and written whole, of at most `most`; a longer line stands alone.
+fn whole_lines(lines: &[u8], most: usize) -> usize {
     let end = |byte: &u8| *byte == b'\n';
-    let fits = &lines[..lines.len().min(WHOLE)];
+    let fits = &lines[..lines.len().min(most)];
     fits.iter()
         .rposition(end)
         .or_else(|| lines.iter().position(end))
@@ -181,15 +192,16 @@ mod tests {
     #[case(b"one\ntw", 4)]
     #[case(b"one", 3)]
     fn lines_are_written_whole(#[case] lines: &[u8], #[case] whole: usize) {
-        assert_eq!(whole_lines(lines), whole);
+        assert_eq!(whole_lines(lines, PIPE), whole);
     }
 
     #[test]
     fn a_pipe_takes_what_it_takes_whole() {
         let lines = [vec![b'x'; 3000], b"\n".to_vec()].concat().repeat(2);
-        assert_eq!(whole_lines(&lines), 3001);
+        assert_eq!(whole_lines(&lines, PIPE), 3001);
+        assert_eq!(whole_lines(&lines, FILE), 6002);
         let long = [vec![b'x'; 5000], b"\nrest\n".to_vec()].concat();
-        assert_eq!(whole_lines(&long), 5001);
+        assert_eq!(whole_lines(&long, PIPE), 5001);
     }
 
     /// Takes nothing until it may.
@@ -213,7 +225,7 @@ mod tests {
         let sink: &'static Sink = Box::leak(Box::default());
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        sink.start(Slow(Arc::clone(&gate), Arc::clone(&seen)));
+        sink.start(PIPE, Slow(Arc::clone(&gate), Arc::clone(&seen)));
         let line = |number: usize| {
             let text = format!("{number:08} {}\n", "x".repeat(1015));
             sink.write(|out, _| out.extend_from_slice(text.as_bytes()));

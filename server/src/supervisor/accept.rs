@@ -87,6 +87,7 @@ impl Accepting {
             events,
             gates: most.iter().map(|most| Gate::new(*most)).collect(),
             workers: BTreeMap::new(),
+            attentive: false,
             closing: false,
             turn: 0,
         };
@@ -109,6 +110,10 @@ const WORKERS: u64 = 1 << 32;
 
 /// How long a gate rests after the system refused a connection for want of memory or descriptors.
 const REST: Duration = Duration::from_millis(100);
+/// After so long an acknowledgement nobody waits for is read: until then the connection has two owners.
+const ACKNOWLEDGED: Duration = Duration::from_millis(10);
+/// After so long all other reports are.
+const REPORTED: Duration = Duration::from_millis(250);
 
 struct Accept {
     poll: OwnedFd,
@@ -117,6 +122,8 @@ struct Accept {
     events: UnboundedSender<Event>,
     gates: Vec<Gate>,
     workers: BTreeMap<WorkerId, Handed>,
+    /// Whether a report of a worker wakes the thread; otherwise it is read when something else did.
+    attentive: bool,
     closing: bool,
     turn: u64,
 }
@@ -126,10 +133,9 @@ impl Accept {
         let mut ready = Vec::with_capacity(64);
         loop {
             self.set_interest();
-            let resting = self.gates.iter().any(|gate| gate.resting);
-            let timeout = (resting || self.closing).then(|| rustix::time::Timespec {
+            let timeout = self.timeout().map(|timeout| rustix::time::Timespec {
                 tv_sec: 0,
-                tv_nsec: REST.subsec_nanos().into(),
+                tv_nsec: timeout.subsec_nanos().into(),
             });
             ready.clear();
             let waited = epoll::wait(
@@ -146,17 +152,13 @@ impl Accept {
             for gate in &mut self.gates {
                 gate.resting = false;
             }
-            // What workers report first: a place that has become free must be seen before somebody is asked to make one.
-            let (reports, others): (Vec<_>, Vec<_>) = ready
-                .iter()
-                .map(|event| event.data.u64())
-                .partition(|key| *key >= WORKERS);
-            for key in reports {
-                self.worker_ready(key);
-            }
-            for key in others {
+            // What workers report first: who has the fewest connections, and which place has become free, must be seen
+            // before somebody is chosen, or asked to make room.
+            self.read_reports();
+            for key in ready.iter().map(|event| event.data.u64()) {
                 match key {
                     WAKE => self.read_wake(),
+                    key if key >= WORKERS => {}
                     key => self.fill(usize::try_from(key - 1).unwrap_or(usize::MAX)),
                 }
             }
@@ -192,15 +194,11 @@ impl Accept {
                 worker,
                 channel,
             } => {
-                let watched = epoll::add(
-                    &self.poll,
-                    &channel,
-                    epoll::EventData::new_u64(WORKERS | u64::from(worker)),
-                    epoll::EventFlags::IN,
-                );
-                match watched {
+                let handed = Handed::new(api, channel);
+                let (key, flags) = interest(worker, &handed, self.attentive);
+                match epoll::add(&self.poll, &handed.channel, key, flags) {
                     Ok(()) => {
-                        self.workers.insert(worker, Handed::new(api, channel));
+                        self.workers.insert(worker, handed);
                     }
                     Err(error) => tracing::error!("cannot watch worker {worker}: {error}"),
                 }
@@ -230,24 +228,18 @@ impl Accept {
         }
     }
 
-    fn worker_ready(&mut self, key: u64) {
-        let Ok(worker) = WorkerId::try_from(key & (WORKERS - 1)) else {
-            return;
-        };
-        let Some(handed) = self.workers.get_mut(&worker) else {
-            return;
-        };
-        let full = handed.load.full;
-        let alive = handed.read_reports();
-        if full {
-            let _ = epoll::modify(
-                &self.poll,
-                &handed.channel,
-                epoll::EventData::new_u64(key),
-                epoll::EventFlags::IN,
-            );
+    fn read_reports(&mut self) {
+        let mut dead = Vec::new();
+        for (worker, handed) in &mut self.workers {
+            let full = handed.load.full;
+            if !handed.read_reports() {
+                dead.push(*worker);
+            } else if full {
+                let (key, flags) = interest(*worker, handed, self.attentive);
+                let _ = epoll::modify(&self.poll, &handed.channel, key, flags);
+            }
         }
-        if !alive {
+        for worker in dead {
             self.gone(worker);
         }
     }
@@ -303,9 +295,8 @@ impl Accept {
                 Ok(()) => self.turn += 1,
                 Err(connection) => {
                     self.gates[api].waiting.push_front(connection);
-                    let key = epoll::EventData::new_u64(WORKERS | u64::from(worker));
-                    let both = epoll::EventFlags::IN | epoll::EventFlags::OUT;
-                    let _ = epoll::modify(&self.poll, &handed.channel, key, both);
+                    let (key, flags) = interest(worker, handed, self.attentive);
+                    let _ = epoll::modify(&self.poll, &handed.channel, key, flags);
                 }
             }
         }
@@ -347,12 +338,38 @@ impl Accept {
         of_api.filter(move |handed| handed.load.saturated(most))
     }
 
-    /// Listens only where a connection could be handed over, or room be made for it: the backlog holds the others.
+    /// Listens only where a connection could be handed over, or room be made for it: the backlog holds the others. As long
+    /// as some wait for a worker, what the workers report is waited for too.
     fn set_interest(&mut self) {
+        let mut attentive = self.closing;
         for api in 0..self.gates.len() {
             let full = self.gates[api].waiting.is_empty() && self.saturated(api).next().is_some();
-            let wanted = self.wanted(api) || full;
-            self.gates[api].watch(&self.poll, api as u64 + 1, wanted);
+            let wanted = self.wanted(api);
+            attentive |= !wanted;
+            self.gates[api].watch(&self.poll, api as u64 + 1, wanted || full);
+        }
+        if attentive != self.attentive {
+            self.attentive = attentive;
+            for (worker, handed) in &self.workers {
+                let (key, flags) = interest(*worker, handed, attentive);
+                let _ = epoll::modify(&self.poll, &handed.channel, key, flags);
+            }
+        }
+    }
+
+    /// When to look again although nothing happened.
+    fn timeout(&self) -> Option<Duration> {
+        let workers = || self.workers.values();
+        if self.closing || self.gates.iter().any(|gate| gate.resting) {
+            Some(REST)
+        } else if self.attentive {
+            None
+        } else if !workers().all(Handed::nothing_pending) {
+            Some(ACKNOWLEDGED)
+        } else if workers().any(|handed| handed.load.connections() > 0) {
+            Some(REPORTED)
+        } else {
+            None
         }
     }
 
@@ -374,4 +391,19 @@ impl Accept {
             let _ = self.events.send(Event::Drained);
         }
     }
+}
+
+/// What is waited for on a worker's channel: always its end.
+fn interest(
+    worker: WorkerId,
+    handed: &Handed,
+    attentive: bool,
+) -> (epoll::EventData, epoll::EventFlags) {
+    let mut flags = epoll::EventFlags::empty();
+    flags.set(epoll::EventFlags::IN, attentive);
+    flags.set(epoll::EventFlags::OUT, handed.load.full);
+    (
+        epoll::EventData::new_u64(WORKERS | u64::from(worker)),
+        flags,
+    )
 }

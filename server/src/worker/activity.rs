@@ -116,8 +116,9 @@ impl Activity {
 
     /// Bytes went, or did not because the client takes none.
     pub fn written(&self, stalled: bool) {
-        self.write_stalled.store(stalled, Relaxed);
-        if !stalled {
+        let before = self.write_stalled.swap(stalled, Relaxed);
+        // An answer that goes out whole was noted when it was complete.
+        if !stalled && (before || self.in_flight.load(Relaxed) > 0) {
             self.progress.store(self.now(), Relaxed);
         }
     }
@@ -159,9 +160,9 @@ impl Activity {
         self.leftover.load(Relaxed)
     }
 
-    /// A request is answered.
-    pub fn answered(&self) {
-        let now = self.now();
+    /// A request is answered, at the moment `now`.
+    pub fn answered(&self, now: Instant) {
+        let now = self.at(now);
         self.progress.store(now, Relaxed);
         if self.head.load(Relaxed) > 0 {
             self.head.store(now + 1, Relaxed);
@@ -261,7 +262,12 @@ impl Activity {
 
     /// Milliseconds since the connection was opened.
     pub fn now(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.at(Instant::now())
+    }
+
+    fn at(&self, moment: Instant) -> u64 {
+        let since = moment.saturating_duration_since(self.opened);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn refusal(&self) -> std::sync::MutexGuard<'_, Option<(Reason, &'static str)>> {
@@ -320,7 +326,7 @@ mod tests {
         assert!(!activity.seen().client_late());
         activity.written(true);
         assert!(activity.seen().client_late());
-        activity.answered();
+        activity.answered(Instant::now());
         assert_eq!(activity.seen().in_flight, 0);
     }
 
@@ -330,7 +336,7 @@ mod tests {
         activity.began(false);
         activity.head(true);
         assert_eq!(activity.seen().head, None);
-        activity.answered();
+        activity.answered(Instant::now());
         assert!(activity.seen().head.is_some());
     }
 }

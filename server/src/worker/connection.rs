@@ -5,7 +5,6 @@
 //!                                                └─► Timed ─► hyper, HTTP/2 ─┘
 //! ```
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,6 +12,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -101,16 +101,15 @@ async fn speak<S>(
         client: peer.ip().to_string().into(),
         identity,
     });
-    let mut watch = Watch::new(context, &activity, http, peer.ip());
+    // Looked at when it was woken, not whenever a request comes.
+    let watch = Watch::new(context, &activity, http, peer.ip());
+    let mut verdicts = FuturesUnordered::from_iter([watch.verdict()]);
     let beginning = tokio::select! {
         beginning = beginning::of(&mut stream, &activity) => beginning,
         // Nothing has begun: to leave is to close.
-        _ = watch.verdict() => return,
+        _ = verdicts.next() => return,
     };
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = Arc::clone(&connection).answer(request);
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
+    let service = service_fn(move |request: Request<Incoming>| connection.answer(request));
     let ended = match beginning {
         Ok(Beginning::Http1(begun)) => {
             let limits = Limits {
@@ -125,7 +124,7 @@ async fn speak<S>(
                 .max_buf_size(BUFFER)
                 .header_read_timeout(None)
                 .serve_connection(TokioIo::new(guard), service);
-            drive(pin!(served), &mut watch).await
+            drive(pin!(served), &mut verdicts, Watch::verdict).await
         }
         Ok(Beginning::Http2(begun)) => {
             activity.set_http2();
@@ -139,7 +138,7 @@ async fn speak<S>(
                 .max_send_buf_size(SEND_BUFFER)
                 .serve_connection(TokioIo::new(timed), service);
             // On the heap: its state is far larger than HTTP/1's, which is what most connections speak.
-            drive(Box::pin(served).as_mut(), &mut watch).await
+            drive(Box::pin(served).as_mut(), &mut verdicts, Watch::verdict).await
         }
         Ok(Beginning::Nothing) | Err(_) => return,
     };
@@ -171,13 +170,24 @@ fn broken(error: &hyper::Error) -> bool {
 }
 
 /// Serves until the client has left, or has to.
-async fn drive<C: Served>(mut served: Pin<&mut C>, watch: &mut Watch) -> hyper::Result<()> {
+async fn drive<C, W>(
+    mut served: Pin<&mut C>,
+    verdicts: &mut FuturesUnordered<W>,
+    next: fn(Watch) -> W,
+) -> hyper::Result<()>
+where
+    C: Served,
+    W: Future<Output = (Watch, Verdict)>,
+{
     loop {
         tokio::select! {
             biased;
             ended = served.as_mut() => return ended,
-            verdict = watch.verdict() => match verdict {
-                Verdict::Leave => served.as_mut().leave(),
+            Some((watch, verdict)) = verdicts.next() => match verdict {
+                Verdict::Leave => {
+                    served.as_mut().leave();
+                    verdicts.push(next(watch));
+                }
                 Verdict::Close => return Ok(()),
             },
         }

@@ -1,10 +1,13 @@
 //! One request and its answer: judged, handed to the app, counted, and written to the access log.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Body;
+use futures::future::Either;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
@@ -14,6 +17,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use kilonova_compute::Origin;
 use kilonova_tls::Identity;
+use tokio::time::Instant;
 
 use super::activity::Activity;
 use super::body::{Overflow, RequestBody, ResponseBody};
@@ -63,6 +67,10 @@ pub struct Connection {
     pub identity: Option<Arc<Identity>>,
 }
 
+/// The answer as hyper takes it: there, or to come.
+pub type Answer = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
+type Answered = Result<Response<ResponseBody>, Infallible>;
+
 /// What becomes of a request.
 enum Admission {
     /// The app never sees it.
@@ -78,22 +86,43 @@ enum Admission {
 
 impl Connection {
     /// Has a request answered by the app.
-    pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<ResponseBody> {
-        let version = request.version();
+    pub fn answer(self: &Arc<Self>, request: Request<Incoming>) -> Answer {
         // On the heap: it goes from hand to hand.
-        let mut exchange = Box::new(Exchange::begin(&self, &request));
-        let mut response = match self.admit(request, &mut exchange) {
-            Admission::Answered(answer) => answer,
+        let mut exchange = Box::new(Exchange::begin(self, &request));
+        let (request, origin, overflow) = match self.admit(request, &mut exchange) {
+            Admission::Answered(answer) => return self.now(answer, exchange),
             Admission::Admitted {
                 request,
                 origin,
                 overflow,
-            } => {
-                let response = self.context.routes.answer(request, &origin).await;
-                self.judge(response, &exchange.method, overflow.as_deref())
-            }
+            } => (request, origin, overflow),
         };
-        if version < Version::HTTP_2
+        match self.context.routes.answer(request, origin) {
+            Either::Left(answer) => {
+                let answer = self.judge(answer.into_inner(), &exchange.method, overflow.as_deref());
+                self.now(answer, exchange)
+            }
+            Either::Right(later) => {
+                let connection = Arc::clone(self);
+                Either::Right(Box::pin(async move {
+                    let answer = later.await;
+                    let answer = connection.judge(answer, &exchange.method, overflow.as_deref());
+                    Ok(connection.finish(answer, exchange))
+                }))
+            }
+        }
+    }
+
+    fn now(&self, answer: Response<Body>, exchange: Box<Exchange>) -> Answer {
+        Either::Left(ready(Ok(self.finish(answer, exchange))))
+    }
+
+    fn finish(
+        &self,
+        mut response: Response<Body>,
+        mut exchange: Box<Exchange>,
+    ) -> Response<ResponseBody> {
+        if exchange.version < Version::HTTP_2
             && (!self.context.keeps_connections() || self.activity.retired())
         {
             let close = HeaderValue::from_static("close");
@@ -265,8 +294,9 @@ impl Drop for Exchange {
     /// However it ended. nova: `[wsgi] wsgi_log_format`; `len` is the body's.
     fn drop(&mut self) {
         let connection = &self.connection;
-        let took = self.began.elapsed();
-        connection.activity.answered();
+        let now = Instant::now();
+        let took = now.duration_since(self.began);
+        connection.activity.answered(now);
         connection
             .context
             .counters

@@ -16,6 +16,9 @@ use crate::http1::{Framing, Limits, Rejected};
 
 /// Bytes of one read: less than hyper's smallest buffer, which grows, and stays so, when it was filled once.
 const READ: usize = 8000;
+/// What is written in several parts and is no longer altogether goes in one piece: to copy it costs less than to have the
+/// system gather it.
+const PIECE: usize = 4096;
 /// The most that is read, and thrown away, after our last words.
 const LINGER_BYTES: usize = 1 << 20;
 
@@ -172,7 +175,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let written = if length > PIECE {
+            Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        } else {
+            let mut space = [MaybeUninit::uninit(); PIECE];
+            let mut whole = ReadBuf::uninit(&mut space);
+            for part in parts {
+                whole.put_slice(part);
+            }
+            Pin::new(&mut self.stream).poll_write(cx, whole.filled())
+        };
         self.activity.written(written.is_pending());
         written
     }

@@ -4,17 +4,21 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use super::connection;
 use super::context::Context;
+use super::{at, connection};
 use crate::channel::handover::{Handover, Report, Shed};
 use crate::channel::waiting::Waiting;
 use crate::channel::{Channel, Received};
 
 /// The most connections taken from the channel before what they bring is looked at.
 const BATCH: usize = 16;
+/// How long a closed connection may go unreported: the next acknowledgement usually says it too.
+const DELAY: Duration = Duration::from_millis(20);
 
 pub struct Inbox {
     channel: Waiting,
@@ -23,6 +27,8 @@ pub struct Inbox {
     acknowledged: u64,
     reported: Option<Report>,
     changed: Arc<Notify>,
+    /// When to report what changed.
+    due: Option<Instant>,
 }
 
 impl Inbox {
@@ -33,6 +39,7 @@ impl Inbox {
             acknowledged: 0,
             reported: None,
             changed: Arc::new(Notify::new()),
+            due: None,
         })
     }
 
@@ -50,7 +57,14 @@ impl Inbox {
                     // The parent is gone, which the control channel tells too.
                     None => return std::future::pending().await,
                 },
-                () = self.changed.notified() => self.report().await?,
+                () = self.changed.notified() => {
+                    if self.is_full() {
+                        self.report().await?;
+                    } else if self.due.is_none() {
+                        self.due = Some(Instant::now() + DELAY);
+                    }
+                }
+                () = at(self.due) => self.report().await?,
             }
         }
     }
@@ -105,7 +119,20 @@ impl Inbox {
         Ok(())
     }
 
+    /// Whether the supervisor believes that there is no place here: somebody may wait for one.
+    fn is_full(&self) -> bool {
+        let closed = self.reported.map_or(0, |reported| reported.closed);
+        let most = self
+            .context
+            .current()
+            .settings
+            .http
+            .max_connections_per_worker;
+        self.acknowledged.saturating_sub(closed) >= most.into()
+    }
+
     async fn report(&mut self) -> io::Result<()> {
+        self.due = None;
         let (closed, in_flight) = self.context.counters.progress();
         let report = Report {
             acknowledged: self.acknowledged,

@@ -125,7 +125,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(2)).await;
         young.read(1);
         young.began(false);
-        young.answered();
+        young.answered(tokio::time::Instant::now());
         assert!(open.shed());
         assert_eq!(
             [&busy, &old, &young].map(|one| one.retired()),

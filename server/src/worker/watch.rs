@@ -70,7 +70,7 @@ impl Watch {
     }
 
     /// Resolves when something is to be done.
-    pub async fn verdict(&mut self) -> Verdict {
+    pub async fn verdict(mut self) -> (Self, Verdict) {
         loop {
             tokio::select! {
                 // In this order: to draw lots at every wake costs more than it brings.
@@ -78,14 +78,14 @@ impl Watch {
                 changed = self.phases.changed() => {
                     self.phase = *self.phases.borrow_and_update();
                     if changed.is_err() {
-                        return Verdict::Close;
+                        return (self, Verdict::Close);
                     }
                     self.look.as_mut().reset(Instant::now());
                 }
                 () = self.activity.retirement() => self.look.as_mut().reset(Instant::now()),
                 () = self.look.as_mut() => {
                     if let Some(verdict) = self.judge() {
-                        return verdict;
+                        return (self, verdict);
                     }
                 }
             }
