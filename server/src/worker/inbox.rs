@@ -3,14 +3,15 @@
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use super::connection;
 use super::context::Context;
-use super::{at, connection};
 use crate::channel::handover::{Handover, Report, Shed};
 use crate::channel::waiting::Waiting;
 use crate::channel::{Channel, Received};
@@ -27,8 +28,6 @@ pub struct Inbox {
     acknowledged: u64,
     reported: Option<Report>,
     changed: Arc<Notify>,
-    /// When to report what changed.
-    due: Option<Instant>,
 }
 
 impl Inbox {
@@ -39,13 +38,13 @@ impl Inbox {
             acknowledged: 0,
             reported: None,
             changed: Arc::new(Notify::new()),
-            due: None,
         })
     }
 
     /// Serves what comes until the channel ends, and then only waits; an error is one of the system's.
     pub async fn run(mut self) -> io::Result<()> {
         let mut buffer = [0; 64];
+        let (mut delay, mut due) = (pin!(sleep(DELAY)), false);
         loop {
             // What has been taken must be served: only the waiting may be given up for the other branch.
             tokio::select! {
@@ -60,11 +59,14 @@ impl Inbox {
                 () = self.changed.notified() => {
                     if self.is_full() {
                         self.report().await?;
-                    } else if self.due.is_none() {
-                        self.due = Some(Instant::now() + DELAY);
+                    } else if !std::mem::replace(&mut due, true) {
+                        delay.as_mut().reset(Instant::now() + DELAY);
                     }
                 }
-                () = at(self.due) => self.report().await?,
+                () = delay.as_mut(), if due => {
+                    due = false;
+                    self.report().await?;
+                }
             }
         }
     }
@@ -132,7 +134,6 @@ impl Inbox {
     }
 
     async fn report(&mut self) -> io::Result<()> {
-        self.due = None;
         let (closed, in_flight) = self.context.counters.progress();
         let report = Report {
             acknowledged: self.acknowledged,
