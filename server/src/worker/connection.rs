@@ -73,8 +73,10 @@ pub async fn serve(context: &Arc<Context>, mut stream: TcpStream, peer: SocketAd
         return speak(context, &current, stream, peer, None).await;
     };
     let within = Duration::from_secs(http.tls_handshake_timeout_seconds.into());
-    if let Some(secured) = shake_hands(context, tls, stream, peer, within).await {
-        speak(context, &current, secured.stream, peer, secured.identity).await;
+    // On the heap, so that a plain connection is not as large as one with TLS.
+    if let Some(secured) = Box::pin(shake_hands(context, tls, stream, peer, within)).await {
+        let (stream, identity) = (secured.stream, secured.identity);
+        Box::pin(speak(context, &current, stream, peer, identity)).await;
     }
 }
 
@@ -107,16 +109,17 @@ async fn speak<S>(
         // Nothing has begun: to leave is to close.
         _ = watch.verdict() => return,
     };
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = Arc::clone(&connection).answer(request);
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
     let ended = match beginning {
         Ok(Beginning::Http1(begun)) => {
             let limits = Limits {
                 request_line: http.max_url_bytes as usize,
                 header_line: http.max_header_line_bytes as usize,
             };
+            let service = service_fn(move |request: Request<Incoming>| {
+                let connection = Arc::clone(&connection);
+                // Begun inside: a future that is handed one to wait for holds it twice.
+                async move { Ok::<_, Infallible>(connection.answer(request).await) }
+            });
             let guard = Guard::new(stream, Arc::clone(&activity), limits, begun);
             // hyper's own limit for heads would also end connections that wait for their next request: ours does not.
             let served = http1::Builder::new()
@@ -129,6 +132,12 @@ async fn speak<S>(
         }
         Ok(Beginning::Http2(begun)) => {
             activity.set_http2();
+            // A task for each request begins with little more than the request: a client may open a hundred at once, and
+            // take them back.
+            let service = service_fn(move |request: Request<Incoming>| {
+                let connection = Arc::clone(&connection);
+                async move { Ok::<_, Infallible>(Box::pin(connection.answer(request)).await) }
+            });
             let timed = Timed::new(stream, Arc::clone(&activity), begun);
             let served = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
