@@ -20,6 +20,8 @@ const ACK: u8 = 1;
 const BURST: u64 = 64;
 /// How many more of them each second allows.
 const PER_SECOND: u64 = 20;
+/// What it counts when a request is taken back in the same breath it was made in: nobody can have waited for its answer.
+const SAME_BREATH: u64 = 2;
 /// Continuations of one header block: more than the largest head needs in frames of a size anybody chooses.
 const CONTINUATIONS: u32 = 64;
 
@@ -63,6 +65,9 @@ pub struct Frames {
     /// No head is complete yet.
     fresh: bool,
     continuations: u32,
+    /// The newest stream, now and when the bytes at hand came.
+    newest: u32,
+    known: u32,
     /// In thousandths of a frame.
     budget: u64,
     refilled: u64,
@@ -78,6 +83,8 @@ impl Frames {
             in_block: false,
             fresh: true,
             continuations: 0,
+            newest: 0,
+            known: 0,
             budget: BURST * 1000,
             refilled: 0,
         }
@@ -92,6 +99,7 @@ impl Frames {
     pub fn advance(&mut self, mut bytes: &[u8], now: u64, most: u32) -> Result<Followed, Flood> {
         let length = bytes.len();
         let mut heads = 0;
+        self.known = self.newest;
         loop {
             let skipped = bytes.len().min(self.payload as usize);
             bytes = &bytes[skipped..];
@@ -114,12 +122,14 @@ impl Frames {
     }
 
     fn frame(&mut self, now: u64) -> Result<(), Flood> {
-        let [high, middle, low, kind, flags, ..] = self.header;
+        let [high, middle, low, kind, flags, stream @ ..] = self.header;
+        let stream = u32::from_be_bytes(stream);
         self.payload = u32::from_be_bytes([0, high, middle, low]);
         match kind {
             HEADERS => {
                 self.block(flags);
                 self.continuations = 0;
+                self.newest = self.newest.max(stream);
                 Ok(())
             }
             CONTINUATION => {
@@ -131,7 +141,10 @@ impl Frames {
                 Ok(())
             }
             SETTINGS | PING if flags & ACK != 0 => Ok(()),
-            RST_STREAM | SETTINGS | PING | PRIORITY => self.spend(now),
+            RST_STREAM if stream > self.known && stream <= self.newest => {
+                self.spend(SAME_BREATH, now)
+            }
+            RST_STREAM | SETTINGS | PING | PRIORITY => self.spend(1, now),
             _ => Ok(()),
         }
     }
@@ -141,11 +154,14 @@ impl Frames {
         self.fresh &= self.in_block;
     }
 
-    fn spend(&mut self, now: u64) -> Result<(), Flood> {
+    fn spend(&mut self, frames: u64, now: u64) -> Result<(), Flood> {
         let passed = now.saturating_sub(self.refilled);
         self.refilled = now;
         self.budget = (self.budget + passed.saturating_mul(PER_SECOND)).min(BURST * 1000);
-        self.budget = self.budget.checked_sub(1000).ok_or(Flood::Control)?;
+        self.budget = self
+            .budget
+            .checked_sub(frames * 1000)
+            .ok_or(Flood::Control)?;
         Ok(())
     }
 }
@@ -239,6 +255,23 @@ mod tests {
         // To the byte before the last of the second header.
         assert_eq!(in_head, 9 + 300 + 8);
         assert!(!frames.in_head());
+    }
+
+    #[rstest]
+    #[case::at_once(true, BURST / SAME_BREATH)]
+    #[case::later(false, BURST)]
+    fn what_is_taken_back_at_once_counts_more(#[case] at_once: bool, #[case] most: u64) {
+        let mut frames = started();
+        let mut taken_back = |stream: u8| {
+            let mut pair = [frame(HEADERS, END_HEADERS, 5), frame(RST_STREAM, 0, 4)];
+            pair.iter_mut().for_each(|frame| frame[8] = stream);
+            let pair = pair.concat();
+            let (request, reset) = pair.split_at(if at_once { pair.len() } else { 14 });
+            frames.advance(request, 0, MOST)?;
+            frames.advance(reset, 0, MOST)
+        };
+        let allowed = (1..=u8::MAX).position(|stream| taken_back(stream).is_err());
+        assert_eq!(allowed, usize::try_from(most).ok());
     }
 
     #[test]
