@@ -109,17 +109,18 @@ async fn speak<S>(
         // Nothing has begun: to leave is to close.
         _ = watch.verdict() => return,
     };
+    // What is to be answered is little more than its request until its turn comes: on HTTP/2 a client may ask for a hundred
+    // things at once, and take them back; on HTTP/1 ask for the next and not read the last.
+    let service = service_fn(move |request: Request<Incoming>| {
+        let connection = Arc::clone(&connection);
+        async move { Ok::<_, Infallible>(Box::pin(connection.answer(request)).await) }
+    });
     let ended = match beginning {
         Ok(Beginning::Http1(begun)) => {
             let limits = Limits {
                 request_line: http.max_url_bytes as usize,
                 header_line: http.max_header_line_bytes as usize,
             };
-            let service = service_fn(move |request: Request<Incoming>| {
-                let connection = Arc::clone(&connection);
-                // Begun inside: a future that is handed one to wait for holds it twice.
-                async move { Ok::<_, Infallible>(connection.answer(request).await) }
-            });
             let guard = Guard::new(stream, Arc::clone(&activity), limits, begun);
             // hyper's own limit for heads would also end connections that wait for their next request: ours does not.
             let served = http1::Builder::new()
@@ -132,12 +133,6 @@ async fn speak<S>(
         }
         Ok(Beginning::Http2(begun)) => {
             activity.set_http2();
-            // A task for each request begins with little more than the request: a client may open a hundred at once, and
-            // take them back.
-            let service = service_fn(move |request: Request<Incoming>| {
-                let connection = Arc::clone(&connection);
-                async move { Ok::<_, Infallible>(Box::pin(connection.answer(request)).await) }
-            });
             let timed = Timed::new(stream, Arc::clone(&activity), begun);
             let served = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
