@@ -264,7 +264,9 @@ mod tests {
         let mut frames = started();
         let mut taken_back = |stream: u8| {
             let mut pair = [frame(HEADERS, END_HEADERS, 5), frame(RST_STREAM, 0, 4)];
-            pair.iter_mut().for_each(|frame| frame[8] = stream);
+            for frame in &mut pair {
+                frame[8] = stream;
+            }
             let pair = pair.concat();
             let (request, reset) = pair.split_at(if at_once { pair.len() } else { 14 });
             frames.advance(request, 0, MOST)?;
