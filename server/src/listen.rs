@@ -6,6 +6,10 @@ use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+/// Bytes the system takes from us before they are on their way: what a client that does not read costs the system, and
+/// how many pipelined requests of its are answered in vain. The window, and with it the pace of an answer, is not ours.
+const UNSENT: u32 = 16_384;
+
 /// Binds an address. `::` takes IPv4 clients too. What is set here, accepted connections inherit.
 pub fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
@@ -19,6 +23,7 @@ pub fn bind(address: SocketAddr) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     // When to begin asking, a worker sets: `tcpKeepIdleSeconds` may change.
     socket.set_keepalive(true)?;
     socket.bind(&address.into())?;

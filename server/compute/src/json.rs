@@ -19,6 +19,8 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     value.serialize(&mut serde_json::Serializer::with_formatter(
         &mut bytes, Python,
     ))?;
+    // It may wait for its client for long.
+    bytes.shrink_to_fit();
     Ok(bytes)
 }
 

@@ -73,8 +73,10 @@ pub async fn serve(context: &Arc<Context>, mut stream: TcpStream, peer: SocketAd
         return speak(context, &current, stream, peer, None).await;
     };
     let within = Duration::from_secs(http.tls_handshake_timeout_seconds.into());
-    if let Some(secured) = shake_hands(context, tls, stream, peer, within).await {
-        speak(context, &current, secured.stream, peer, secured.identity).await;
+    // On the heap, so that a plain connection is not as large as one with TLS.
+    if let Some(secured) = Box::pin(shake_hands(context, tls, stream, peer, within)).await {
+        let (stream, identity) = (secured.stream, secured.identity);
+        Box::pin(speak(context, &current, stream, peer, identity)).await;
     }
 }
 
@@ -109,7 +111,6 @@ async fn speak<S>(
         // Nothing has begun: to leave is to close.
         _ = verdicts.next() => return,
     };
-    let service = service_fn(move |request: Request<Incoming>| connection.answer(request));
     let ended = match beginning {
         Ok(Beginning::Http1(begun)) => {
             let limits = Limits {
@@ -117,6 +118,7 @@ async fn speak<S>(
                 header_line: http.max_header_line_bytes as usize,
             };
             let guard = Guard::new(stream, Arc::clone(&activity), limits, begun);
+            let service = service_fn(move |request| connection.answer(request));
             // hyper's own limit for heads would also end connections that wait for their next request: ours does not.
             let served = http1::Builder::new()
                 .keep_alive(http.keep_alive)
@@ -129,6 +131,12 @@ async fn speak<S>(
         Ok(Beginning::Http2(begun)) => {
             activity.set_http2();
             let timed = Timed::new(stream, Arc::clone(&activity), begun);
+            // A client may ask for a hundred things at once, and take them back: until its turn comes, what is to be
+            // answered is little more than its request.
+            let service = service_fn(move |request: Request<Incoming>| {
+                let connection = Arc::clone(&connection);
+                async move { connection.answer(request).await }
+            });
             let served = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(http.max_concurrent_streams)

@@ -102,9 +102,7 @@ impl<S> Guard<S> {
         if self.passed == self.pass {
             self.held.drain(..self.pass);
             (self.pass, self.passed) = (0, 0);
-            if self.held.is_empty() {
-                self.held = Vec::new();
-            }
+            self.held.shrink_to_fit();
         }
         true
     }
@@ -152,6 +150,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                     return Poll::Ready(Ok(()));
                 }
             } else {
+                guard.held.reserve_exact(new.len());
                 guard.held.extend_from_slice(new);
                 guard.advance_held();
             }

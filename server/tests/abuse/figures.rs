@@ -17,7 +17,7 @@ const NOISE: Duration = Duration::from_millis(2);
 pub struct Scale {
     pub full: bool,
     pub connections: usize,
-    /// How long honest clients have the server for themselves, and how long a shape is tried first.
+    /// How long honest clients have the server for themselves, before and after, and how long a shape is tried first.
     pub warm: Duration,
     pub hold: Duration,
 }
@@ -32,8 +32,8 @@ impl Scale {
         Self {
             full,
             connections: if full { 400 } else { 50 },
-            warm: Duration::from_millis(if full { 2_000 } else { 300 }),
-            hold: Duration::from_millis(if full { 8_000 } else { 700 }),
+            warm: Duration::from_millis(if full { 1_500 } else { 300 }),
+            hold: Duration::from_millis(if full { 7_000 } else { 700 }),
         }
     }
 }

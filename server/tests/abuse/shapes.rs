@@ -1,4 +1,8 @@
 //! The shapes of abuse. Each holds its connections as long as the server lets it, and comes back when it does not.
+//!
+//! For memory the worst is all connections at the same moment, for honest clients' time so many clients as they come:
+//! each at a moment of its own. All at once, one thread that plays them all would take half of a machine of two
+//! processors just while it is measured how long others wait for one.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,6 +18,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const HEAD: [u8; 9] = [0x82, 0x86, 0x84, 0x41, 4, b'n', b'o', b'v', b'a'];
 /// How often each connection does what its shape does.
 const PACE: Duration = Duration::from_millis(250);
+/// How many connections come in a second when they do not come all at once.
+const COMING: u32 = 400;
 /// How soon an abuser that was thrown out is back: to come back faster is a flood of connections, which is another matter.
 const BACK: Duration = Duration::from_secs(5);
 /// The answer to a long path that leads nowhere says it twice.
@@ -75,22 +81,18 @@ impl Shape {
         Self::Smuggler,
     ];
 
-    /// Opens so many connections and begins.
+    /// So many connections, of which none is open yet.
     pub fn hold(self, targets: &Targets, connections: usize) -> Held {
         let address = if self == Self::UnfinishedHandshake {
             targets.tls
         } else {
             targets.plain
         };
-        let mut held = Held {
+        Held {
             shape: self,
             address,
-            connections: Vec::new(),
-        };
-        for number in 0..connections {
-            held.connections.push(held.begin(number));
+            connections: (0..connections).map(|_| Abuser::default()).collect(),
         }
-        held
     }
 
     /// What a connection begins with.
@@ -150,9 +152,10 @@ pub struct Held {
     connections: Vec<Abuser>,
 }
 
+#[derive(Default)]
 struct Abuser {
     stream: Option<TcpStream>,
-    began: Instant,
+    began: Option<Instant>,
     round: u32,
 }
 
@@ -171,32 +174,53 @@ impl Held {
         };
         Abuser {
             stream: open().ok(),
-            began: Instant::now(),
+            began: Some(Instant::now()),
             round: 0,
         }
     }
 
-    /// Goes on for so long; returns how many connections are held at the end.
-    pub fn pace(&mut self, time: Duration) -> usize {
+    /// Opens all connections at once, and goes on with all at once.
+    pub fn rush(&mut self, time: Duration) {
         let deadline = Instant::now() + time;
-        loop {
+        while Instant::now() < deadline {
             let round = Instant::now();
             for number in 0..self.connections.len() {
-                self.connections[number].go_on(self.shape);
-                let abuser = &self.connections[number];
-                if abuser.stream.is_none() && abuser.began.elapsed() > BACK {
-                    self.connections[number] = self.begin(number);
-                }
+                self.turn(number);
             }
-            let now = Instant::now();
-            if now >= deadline {
-                break;
+            park_until((round + PACE).min(deadline));
+        }
+    }
+
+    /// Opens one connection after the other, and goes on with each at its own moment; returns how many are held at the
+    /// end.
+    pub fn pace(&mut self, time: Duration) -> usize {
+        let began = Instant::now();
+        let all = u32::try_from(self.connections.len()).unwrap();
+        let mut turns = 0;
+        while began.elapsed() < time {
+            let number = turns % all;
+            if began.elapsed() >= Duration::from_secs(1) * number / COMING {
+                self.turn(number as usize);
             }
-            park_timeout(PACE.saturating_sub(now - round).min(deadline - now));
+            turns += 1;
+            park_until(began + PACE * turns / all);
         }
         let held = self.connections.iter().filter(|it| it.stream.is_some());
         held.count()
     }
+
+    fn turn(&mut self, number: usize) {
+        let abuser = &mut self.connections[number];
+        abuser.go_on(self.shape);
+        let away = |began: Instant| began.elapsed() > BACK;
+        if abuser.stream.is_none() && abuser.began.is_none_or(away) {
+            self.connections[number] = self.begin(number);
+        }
+    }
+}
+
+fn park_until(moment: Instant) {
+    park_timeout(moment.saturating_duration_since(Instant::now()));
 }
 
 impl Abuser {
