@@ -2,32 +2,40 @@
 //!
 //! What one object shows to be wrong is refused by the API server, through the schema and the CEL rules in [`rules`].
 
-// Comments in these are what `kubectl explain` prints: plain text.
-#[allow(clippy::doc_markdown)]
+// Comments of fields are what `kubectl explain` prints: plain text.
+#![allow(clippy::doc_markdown)]
+
+mod autoscaling;
+mod database;
 mod entry;
-#[allow(clippy::doc_markdown)]
+mod gateway;
 mod http;
-#[allow(clippy::doc_markdown)]
 mod logging;
+mod monitor;
+mod network;
+mod probes;
 mod resources;
 pub mod rules;
 pub mod schema;
 mod service;
-#[allow(clippy::doc_markdown)]
 mod spec;
-#[allow(clippy::doc_markdown)]
 mod status;
-#[allow(clippy::doc_markdown)]
 mod tls;
 
+pub use autoscaling::Autoscaling;
+pub use database::Database;
 pub use entry::{Api, ApiName};
-pub use http::Http;
+pub use gateway::{Gateway, ParentReference};
+pub use http::{AccessLog, Http, ProxyProtocol};
 pub use logging::Logging;
+pub use monitor::Monitor;
+pub use network::NetworkPolicy;
+pub use probes::{Probe, Probes};
 pub use resources::{Quantities, Resources};
-pub use service::{Service, ServiceType};
+pub use service::{IpFamilyPolicy, Service, ServiceType, TrafficPolicy};
 pub use spec::{ApiService, ApiServiceSpec, ImagePullPolicy, LocalReference, PodLayout};
 pub use status::{ApiServiceStatus, ApiState, Certificate, Workers};
-pub use tls::{ClientAuth, Tls};
+pub use tls::{CertificateRequest, ClientAuth, IssuerReference, Tls};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

@@ -5,6 +5,7 @@
 //! ```
 
 pub mod decision;
+mod extras;
 mod prune;
 mod refresh;
 
@@ -23,7 +24,7 @@ use crate::cluster::{Child, Cluster};
 use crate::desired::{Desired, Workload};
 use crate::names::{self, REPLICAS_MANAGER};
 use crate::observed::{self, Held, Observed};
-use crate::tls::Verdict;
+use crate::verdict::Verdict;
 use crate::{Error, hash};
 
 /// What was done, and what could not be.
@@ -60,6 +61,7 @@ pub async fn apply(
         applied,
         report: Report::default(),
     };
+    extras::stop_scaling(&mut writer, desired).await?;
     let mut held = BTreeSet::new();
     for workload in &desired.workloads {
         let waits = |verdict: &Verdict| workload.apis.contains(&verdict.api) && verdict.blocks();
@@ -78,7 +80,9 @@ pub async fn apply(
             writer.place(child).await?;
         }
     }
+    extras::place(&mut writer, &desired.extras).await?;
     prune::prune(&mut writer, desired).await?;
+    extras::prune(&mut writer, desired).await?;
     Ok(writer.report)
 }
 
@@ -165,7 +169,9 @@ impl Writer<'_> {
             .map(observed::config_maps)
             .unwrap_or_default();
         self.count(workload).await?;
-        if maps.contains(&workload.live.name_any())
+        // Settings the server would refuse do not go where the next pod would start with them.
+        if workload.problems.is_empty()
+            && maps.contains(&workload.live.name_any())
             && self.place(&workload.live).await? == Placed::Changed
         {
             self.report.reloaded.push(workload.name.clone());
@@ -205,19 +211,21 @@ impl Writer<'_> {
         Ok(placed)
     }
 
-    /// Sets the number of pods as the second field manager, which owns it alone.
+    /// Sets the number of pods as the second field manager, which owns it alone. It stops when the number is handed
+    /// over, and takes on only what the first one would otherwise drop.
     async fn count(&mut self, workload: &Workload) -> Result<(), Error> {
         let Some(deployment) = self.observed.deployments.get(&workload.name) else {
             return Ok(());
         };
         if !observed::is_own(self.service, deployment)
             || deployment.metadata.deletion_timestamp.is_some()
-            || (replicas(deployment) == Some(workload.replicas)
-                && decision::owns_replicas(deployment))
         {
             return Ok(());
         }
-        let part = json!({"spec": {"replicas": workload.replicas}});
+        let Some(replicas) = decision::count(workload, deployment) else {
+            return Ok(());
+        };
+        let part = json!({"spec": {"replicas": replicas}});
         let answer = self
             .cluster
             .apply_part(deployment, REPLICAS_MANAGER, part)
@@ -264,8 +272,4 @@ fn counted(workload: &Workload) -> Deployment {
         .replicas
         .replace(workload.replicas);
     deployment
-}
-
-fn replicas(deployment: &Deployment) -> Option<i32> {
-    deployment.spec.as_ref().and_then(|spec| spec.replicas)
 }

@@ -1,9 +1,11 @@
 //! The API server: every request the operator makes has a time limit, and every write is counted.
 
 mod journal;
+mod served;
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
@@ -17,6 +19,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use self::journal::Journal;
+use self::served::Discovery;
+pub use self::served::Served;
 use crate::Error;
 use crate::metrics::Metrics;
 use crate::names::{OPERATOR, REFRESH_ANNOTATION};
@@ -55,6 +59,7 @@ impl<K> Child for K where
 pub struct Cluster {
     client: Client,
     journal: Journal,
+    discovery: Discovery,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -64,9 +69,20 @@ impl Cluster {
     pub fn new(client: Client, metrics: Metrics) -> Self {
         Self {
             journal: Journal::new(client.clone()),
+            discovery: Discovery::default(),
             client,
             metrics,
         }
+    }
+
+    /// The kinds the API server has, of those a cluster may lack; half a minute old at most.
+    pub async fn served(&self) -> Result<Arc<Served>, Error> {
+        self.discovery.served(&self.client).await
+    }
+
+    /// A kind that was there is gone.
+    pub fn forget_served(&self) {
+        self.discovery.forget();
     }
 
     /// The object called `name`, if there is one.

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config, Error as QueueError};
@@ -106,6 +109,9 @@ pub async fn run(client: Client, scope: &Scope, context: Arc<Context>, stop: Can
         .owns(scope.api::<Service>(&client), made_by_us())
         .owns(scope.api::<ConfigMap>(&client), made_by_us())
         .owns(scope.api::<ServiceAccount>(&client), made_by_us())
+        .owns(scope.api::<PodDisruptionBudget>(&client), made_by_us())
+        .owns(scope.api::<HorizontalPodAutoscaler>(&client), made_by_us())
+        .owns(scope.api::<NetworkPolicy>(&client), made_by_us())
         .watches(
             scope.api::<PartialObjectMeta<Secret>>(&client),
             watcher::Config::default(),

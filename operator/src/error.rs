@@ -56,6 +56,11 @@ impl Error {
         matches!(self, Self::Cluster { source, .. } if answer(source).is_some_and(Status::is_not_found))
     }
 
+    /// Whether there is not even such a kind: what answers that need not speak JSON.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Cluster { source, .. } if answer(source).is_some_and(|answer| answer.code == 404))
+    }
+
     /// The same error, as [`Error::Outrun`] if it is one.
     #[must_use]
     pub fn outrun(self) -> Self {

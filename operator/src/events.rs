@@ -5,7 +5,7 @@ use kube::runtime::events::{Event, EventType};
 
 use crate::api::ApiServiceStatus;
 use crate::apply::Report;
-use crate::status::{READY, STALLED, TLS_READY, find};
+use crate::status::{READY, STALLED, TLS_READY, USABLE, find};
 
 /// The Events that lead from `old` to `new`.
 pub fn events(
@@ -79,6 +79,7 @@ fn transition(old: Option<&Condition>, new: Option<&Condition>, action: &str) ->
     let bad = |condition: &Condition| warning(&condition.reason, action, condition.message.clone());
     match new.type_.as_str() {
         TLS_READY if !holds => other.then(|| bad(new)),
+        TLS_READY if new.reason != USABLE => other.then(|| bad(new)),
         TLS_READY => was("False").then(|| normal("TLSReady", action, new.message.clone())),
         STALLED if holds => other.then(|| bad(new)),
         READY if holds => (!was("True")).then(|| normal("Ready", action, new.message.clone())),
@@ -138,8 +139,10 @@ mod tests {
     type Said<'a> = (&'a str, &'a str, &'a str);
 
     #[rstest]
-    #[case(TLS_READY, None, ("True", "Ok", ""), None)]
-    #[case(TLS_READY, Some(("False", "KeyMismatch", "a")), ("True", "Ok", "fine"), Some("TLSReady"))]
+    #[case(TLS_READY, None, ("True", USABLE, ""), None)]
+    #[case(TLS_READY, Some(("True", USABLE, "")), ("True", "ClientCAExpiring", "a"), Some("ClientCAExpiring"))]
+    #[case(TLS_READY, Some(("True", "ClientCAExpiring", "a")), ("True", "ClientCAExpiring", "a"), None)]
+    #[case(TLS_READY, Some(("False", "KeyMismatch", "a")), ("True", USABLE, "fine"), Some("TLSReady"))]
     #[case(TLS_READY, None, ("False", "KeyMismatch", "a"), Some("KeyMismatch"))]
     #[case(TLS_READY, Some(("False", "KeyMismatch", "a")), ("False", "KeyMismatch", "a"), None)]
     #[case(TLS_READY, Some(("False", "KeyMismatch", "a")), ("False", "KeyMismatch", "b"), Some("KeyMismatch"))]

@@ -6,7 +6,7 @@
 //!                                    │         ▼
 //!                                    ├─ desired ─────► Desired ──┐
 //!                                    ├─ observed ────► Observed ─┼─► apply ─► children, Report
-//!                                    ├─ tls ─────────► Verdicts ─┘                │
+//!                                    ├─ verdict ─────► Verdicts ─┘                │
 //!                                    └─ status, events ◄──────────────────────────┘
 //! ```
 //!
@@ -20,6 +20,7 @@ pub mod desired;
 pub mod error;
 pub mod events;
 pub mod hash;
+pub mod kinds;
 pub mod memory;
 pub mod metrics;
 pub mod names;
@@ -30,6 +31,7 @@ pub mod rollout;
 pub mod signals;
 pub mod status;
 pub mod tls;
+pub mod verdict;
 
 pub use error::Error;
 pub use signals::Signals;

@@ -118,6 +118,7 @@ async fn run(arguments: Run) -> anyhow::Result<()> {
         cluster: Cluster::new(client.clone(), metrics.clone()),
         release: Release {
             server_image: arguments.server_image,
+            namespace: client.default_namespace().to_owned(),
         },
         memory: Memory::default(),
     });

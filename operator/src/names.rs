@@ -17,7 +17,8 @@ pub const REFRESH_ANNOTATION: &str = "kilonova.dev/refresh";
 /// Component of the Deployment that runs all APIs.
 pub const COMBINED: &str = "api";
 
-const NAME: &str = "app.kubernetes.io/name";
+/// Label that says what an object is of.
+pub const NAME: &str = "app.kubernetes.io/name";
 const INSTANCE: &str = "app.kubernetes.io/instance";
 const COMPONENT: &str = "app.kubernetes.io/component";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";

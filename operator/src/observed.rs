@@ -1,5 +1,7 @@
 //! What the cluster holds of an `ApiService` now.
 
+mod extras;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
@@ -13,7 +15,11 @@ use crate::api::{ApiName, ApiService};
 use crate::cluster::{Child, Cluster};
 use crate::desired::Desired;
 use crate::names;
-use crate::tls::{self, Secrets};
+use crate::tls::Secrets;
+use crate::verdict;
+
+pub use extras::Extras;
+pub(crate) use extras::{TlsVersion, newest_tls_route};
 
 /// Objects of one kind by name.
 pub type Held<K> = BTreeMap<String, K>;
@@ -29,6 +35,8 @@ pub struct Observed {
     pub config_maps: Held<ConfigMap>,
     /// Accounts.
     pub accounts: Held<ServiceAccount>,
+    /// What stands beside them.
+    pub extras: Extras,
     /// The Secrets it names.
     pub secrets: Secrets,
 }
@@ -43,7 +51,7 @@ pub async fn observe(
     let maps =
         workloads().flat_map(|workload| [workload.cold.name_any(), workload.live.name_any()]);
     let services = desired.services.iter().map(ResourceExt::name_any);
-    let (deployments, accounts, config_maps, services, secrets) = futures::try_join!(
+    let (deployments, accounts, config_maps, services, extras, secrets) = futures::try_join!(
         held(
             cluster,
             service,
@@ -56,6 +64,7 @@ pub async fn observe(
         ),
         held(cluster, service, maps),
         held(cluster, service, services),
+        extras::observe(cluster, service, &desired.extras),
         secrets(cluster, service),
     )?;
     Ok(Observed {
@@ -63,11 +72,12 @@ pub async fn observe(
         services,
         config_maps,
         accounts,
+        extras,
         secrets,
     })
 }
 
-async fn held<K: Child>(
+pub(crate) async fn held<K: Child>(
     cluster: &Cluster,
     service: &ApiService,
     wanted: impl Iterator<Item = String>,
@@ -93,7 +103,7 @@ async fn held<K: Child>(
 async fn secrets(cluster: &Cluster, service: &ApiService) -> Result<Secrets, Error> {
     let namespace = service.namespace().unwrap_or_default();
     let mut secrets = Secrets::new();
-    for name in tls::referenced(service) {
+    for name in verdict::referenced(service) {
         if let Some(secret) = cluster.get::<Secret>(&namespace, &name).await? {
             secrets.insert(name, secret);
         }

@@ -16,7 +16,7 @@ use crate::events::events;
 use crate::memory::{Key, Memory};
 use crate::observed::{self, Observed};
 use crate::status::{self, Evidence, READY, find};
-use crate::tls::{self, Verdict};
+use crate::verdict::{self, Verdict};
 use crate::{Error, hash};
 
 /// What every reconcile needs.
@@ -68,11 +68,11 @@ pub async fn reconcile(context: &Context, key: &Key, now: Timestamp) -> Result<O
     if service.metadata.deletion_timestamp.is_some() {
         return Ok(Outcome::rest());
     }
-    context.memory.refers(key, tls::referenced(&service));
+    context.memory.refers(key, verdict::referenced(&service));
 
     let desired = desired(&service, &context.release)?;
     let mut observed = Box::pin(observed::observe(cluster, &service, &desired)).await?;
-    let verdicts = tls::judge(&service, &observed.secrets, now);
+    let verdicts = verdict::judge(&service, &desired, &observed.secrets, now);
     let mut applied = context.memory.take_applied(key);
     let report = apply::apply(
         cluster,
@@ -159,12 +159,7 @@ async fn refresh(
         let usable = verdicts
             .iter()
             .all(|verdict| !workload.apis.contains(&verdict.api) || !verdict.blocks());
-        let apis = service
-            .spec
-            .apis
-            .iter()
-            .filter(|api| workload.apis.contains(&api.name));
-        let secrets: BTreeSet<String> = apis.flat_map(tls::of_api).collect();
+        let secrets = verdict::mounted(service, workload);
         let rotated = usable && !secrets.is_disjoint(&changed);
         if rotated || report.reloaded.contains(&workload.name) {
             let versions = secrets
@@ -194,7 +189,7 @@ fn again(evidence: &Evidence<'_>, draining: bool) -> Duration {
     } else {
         UNSETTLED
     };
-    tls::holds_for(evidence.verdicts, evidence.now).map_or(soon, |holds| holds.min(soon))
+    verdict::holds_for(evidence.verdicts, evidence.now).map_or(soon, |holds| holds.min(soon))
 }
 
 /// Within a tenth, so that what started together does not stay together.

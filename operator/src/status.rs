@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
-pub use conditions::{AVAILABLE, READY, RECONCILING, STALLED, TLS_READY, find};
+pub use conditions::{AVAILABLE, READY, RECONCILING, STALLED, TLS_READY, USABLE, find};
 
 use crate::api::{Api, ApiService, ApiServiceStatus, ApiState, Certificate, Workers};
 use crate::apply::Report;
@@ -20,7 +20,8 @@ use crate::desired::{Desired, Workload};
 use crate::names;
 use crate::observed::{self, Observed};
 use crate::rollout::Rollout;
-use crate::tls::{self, Verdict};
+use crate::tls;
+use crate::verdict::Verdict;
 
 /// Everything a status is made of.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,13 @@ impl Evidence<'_> {
         observed::is_own(self.service, deployment).then(|| Rollout::of(deployment))
     }
 
+    /// How many pods a workload should have. Where that is handed over, whoever has it says so in the Deployment.
+    fn wanted(&self, workload: &Workload) -> i32 {
+        self.rollout(workload)
+            .filter(|_| workload.handed_over)
+            .map_or(workload.replicas, |rollout| rollout.desired)
+    }
+
     /// Whether everything that was asked for stands, so that only the past can be in the way of Ready.
     pub fn is_settled(&self) -> bool {
         let complete = |workload| {
@@ -65,7 +73,12 @@ impl Evidence<'_> {
             .iter()
             .map(|workload| workload.component)
             .collect();
-        pods::lingering(self.pods, &wanted, self.now)
+        pods::lingering(
+            self.pods,
+            &wanted,
+            self.service.spec.drain_delay_seconds,
+            self.now,
+        )
     }
 
     /// Deployments that are not wanted any more.
@@ -102,7 +115,7 @@ pub fn status(evidence: &Evidence<'_>) -> ApiServiceStatus {
         .iter()
         .fold((0, 0), |(ready, wanted), workload| {
             let rollout = evidence.rollout(workload).unwrap_or_default();
-            (ready + rollout.ready, wanted + workload.replicas)
+            (ready + rollout.ready, wanted + evidence.wanted(workload))
         });
     let numbers: Vec<String> = apis
         .iter()
@@ -150,7 +163,7 @@ fn state(evidence: &Evidence<'_>, api: &Api) -> ApiState {
         .workloads
         .iter()
         .find(|workload| workload.apis.contains(&api.name));
-    let wanted = workload.map_or(0, |workload| workload.replicas);
+    let wanted = workload.map_or(0, |workload| evidence.wanted(workload));
     let rollout = workload
         .and_then(|workload| evidence.rollout(workload))
         .unwrap_or_default();

@@ -54,6 +54,22 @@ fn the_definition_stays_small() {
     assert!(size < 64 * 1024, "{size} bytes");
 }
 
+#[test]
+fn every_reader_of_yaml_reads_the_same_in_it() {
+    // kubectl reads YAML 1.1, where these are booleans.
+    let booleans = ["y", "n", "yes", "no", "on", "off"];
+    let printed = serde_yaml::to_string(&api::definition()).unwrap();
+    for line in printed.lines() {
+        let value = line.rsplit([' ', '-']).next().unwrap_or_default();
+        let bare = line.trim_start().trim_start_matches("- ");
+        let alone = bare == value || bare.split_once(": ").is_some_and(|(_, rest)| rest == value);
+        assert!(
+            !(alone && booleans.contains(&value.to_lowercase().as_str())),
+            "{line}"
+        );
+    }
+}
+
 #[rstest]
 #[case("plain")]
 #[case("tls")]

@@ -6,17 +6,27 @@ use std::net::IpAddr;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::autoscaling::Autoscaling;
+use super::gateway::Gateway;
 use super::http::Http;
+use super::monitor::Monitor;
+use super::network::NetworkPolicy;
 use super::resources::Resources;
-use super::rules;
 use super::service::Service;
 use super::tls::Tls;
+use super::{rules, schema};
 
 /// One of nova's APIs.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::service_is_reachable())]
+#[x_kube(
+    validation = rules::service_is_reachable("service"),
+    validation = rules::service_is_reachable("gateway"),
+    validation = rules::count_is_fixed_or_scaled(),
+    validation = rules::passthrough_has_names()
+)]
 pub struct Api {
     /// Which API, as in nova's enabled_apis.
     pub name: ApiName,
@@ -37,11 +47,14 @@ pub struct Api {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = rules::workers())]
     pub workers: Option<i32>,
-    /// How many pods this API gets. Default: spec.replicas. Not with podLayout Combined.
+    /// How many pods this API gets. Default: spec.replicas. Not with podLayout Combined. A change touches no other pod.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = rules::replicas())]
     pub replicas: Option<i32>,
-    /// Present: the API is served over TLS (nova: its name in enabled_ssl_apis).
+    /// Present: the number of this API's pods is handed over. Default: spec.autoscaling. Not with podLayout Combined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+    /// Present: the API is served over TLS (nova: its name in enabled_ssl_apis). That it comes or goes rolls the pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
     /// How HTTP connections are treated (nova: the options of [wsgi]). Changes are taken over without a restart.
@@ -50,9 +63,25 @@ pub struct Api {
     /// The API's Service, named '<name>-<api>'.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
-    /// CPU and memory of this API's pods. Default: spec.resources. Not with podLayout Combined.
+    /// Present: the Gateway API publishes the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Gateway>,
+    /// Present: only who is named may connect to the API's pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NetworkPolicy>,
+    /// CPU and memory of this API's pods. Default: spec.resources. Not with podLayout Combined. A change rolls the
+    /// pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// What is laid over the template of this API's pods, as in a Deployment: metadata and spec; the server's container
+    /// is called kilonova. Lists of named things are joined by name. Not everything may be changed: condition
+    /// ConfigAccepted says so. Default: spec.podTemplate. Not with podLayout Combined. A change rolls the pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::any_object")]
+    pub pod_template: Option<Value>,
+    /// Who collects the pods' metrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<Monitor>,
 }
 
 /// nova's APIs.

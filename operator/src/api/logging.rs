@@ -1,5 +1,7 @@
 //! The servers' log.
 
+use std::collections::BTreeMap;
+
 use kilonova_config::{LogFormat, LogLevel};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
@@ -16,4 +18,9 @@ pub struct Logging {
     /// restart.
     #[serde(default)]
     pub format: LogFormat,
+    /// Other levels for what is named here and what is below it: a logger such as nova.osapi_compute.wsgi.server, or
+    /// a library such as hyper (nova: default_log_levels). A change is taken over without a restart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub levels: BTreeMap<String, LogLevel>,
 }

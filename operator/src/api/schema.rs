@@ -46,6 +46,55 @@ pub fn quantities(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Any object, which is not looked into.
+pub fn any_object(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// Metrics of a `HorizontalPodAutoscaler`, which are not looked into.
+pub fn metrics(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+    })
+}
+
+/// Networks such as 10.0.0.0/8.
+pub fn networks(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": {
+            "type": "string",
+            "maxLength": 49,
+            "x-kubernetes-validations": [super::rules::is_network()],
+        },
+    })
+}
+
+/// Peers of a `NetworkPolicy`, without their descriptions: they are Kubernetes' own and known.
+pub fn peers(generator: &mut SchemaGenerator) -> Schema {
+    let mut peer = generator
+        .subschema_for::<k8s_openapi::api::networking::v1::NetworkPolicyPeer>()
+        .to_value();
+    strip_descriptions(&mut peer);
+    json_schema!({"type": "array", "maxItems": 32, "items": peer})
+}
+
+fn strip_descriptions(value: &mut Value) {
+    match value {
+        Value::Object(schema) => {
+            if schema.get("description").is_some_and(Value::is_string) {
+                schema.remove("description");
+            }
+            schema.values_mut().for_each(strip_descriptions);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip_descriptions),
+        _ => {}
+    }
+}
+
 fn strip_null(value: &mut Value) {
     match value {
         Value::Object(schema) => {

@@ -3,9 +3,13 @@
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::autoscaling::Autoscaling;
+use super::database::Database;
 use super::entry::Api;
 use super::logging::Logging;
+use super::probes::Probes;
 use super::resources::Resources;
 use super::status::ApiServiceStatus;
 use super::{rules, schema};
@@ -53,7 +57,12 @@ use super::{rules, schema};
 #[x_kube(
     validation = rules::ports_differ(),
     validation = rules::pods_are_shared("replicas"),
-    validation = rules::pods_are_shared("resources")
+    validation = rules::pods_are_shared("resources"),
+    validation = rules::pods_are_shared("autoscaling"),
+    validation = rules::pods_are_shared("podTemplate"),
+    validation = rules::sqlite_is_one_pod(),
+    validation = rules::cpu_is_requested(),
+    validation = rules::certificates_have_secrets()
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::not_null)]
@@ -71,9 +80,17 @@ pub struct ApiServiceSpec {
     /// run all APIs under one supervisor, as nova-api did. Either way each API has its own Service.
     #[serde(default)]
     pub pod_layout: PodLayout,
-    /// CPU and memory of the pods of every API that does not say so itself.
+    /// Present: the number of pods is handed over, for every API that says nothing of it itself; replicas is not looked
+    /// at then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+    /// CPU and memory of the pods of every API that does not say so itself. A change rolls the pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// What is laid over the template of the pods of every API that has no podTemplate itself. A change rolls the pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::any_object")]
+    pub pod_template: Option<Value>,
     /// Image of the server. Default: the one the operator was released with.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
@@ -87,6 +104,10 @@ pub struct ApiServiceSpec {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub image_pull_secrets: Vec<LocalReference>,
+    /// The database (nova: [database]). Absent: SQLite in the pod, which ends with it: for one pod only. That it comes
+    /// or goes rolls the pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
     /// The servers' log (nova: oslo.log's options).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging>,
@@ -95,6 +116,14 @@ pub struct ApiServiceSpec {
     #[serde(default = "graceful_shutdown_timeout")]
     #[x_kube(validation = rules::seconds("gracefulShutdownTimeoutSeconds"))]
     pub graceful_shutdown_timeout_seconds: i32,
+    /// How long a stopping server goes on accepting, in seconds, while endpoints and load balancers learn that it stops.
+    /// A change rolls the pods.
+    #[serde(default = "drain_delay")]
+    #[x_kube(validation = rules::drain_delay())]
+    pub drain_delay_seconds: i32,
+    /// How often Kubernetes asks the pods how they are. A change rolls the pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<Probes>,
 }
 
 /// Which pods run which APIs.
@@ -143,4 +172,8 @@ fn one() -> i32 {
 
 fn graceful_shutdown_timeout() -> i32 {
     kilonova_config::GRACEFUL_SHUTDOWN_TIMEOUT_SECONDS.cast_signed()
+}
+
+fn drain_delay() -> i32 {
+    kilonova_config::DRAIN_DELAY_SECONDS.cast_signed()
 }

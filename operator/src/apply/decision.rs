@@ -8,7 +8,8 @@ use kube::{Resource, ResourceExt};
 
 use crate::api::ApiService;
 use crate::cluster::Child;
-use crate::names::REPLICAS_MANAGER;
+use crate::desired::Workload;
+use crate::names::{OPERATOR, REPLICAS_MANAGER};
 use crate::observed;
 
 /// What is to be done with a child.
@@ -103,10 +104,22 @@ pub fn decide<K: Child>(
     Decision::Apply { uid: held.uid() }
 }
 
-/// Whether the second field manager owns the number of pods already.
-pub fn owns_replicas(deployment: &Deployment) -> bool {
+/// The number of pods the second field manager has to apply, if it has to.
+pub fn count(workload: &Workload, deployment: &Deployment) -> Option<i32> {
+    let found = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+    if workload.handed_over {
+        // A number that the first manager owns is set to 1 as soon as that one does not carry it.
+        return found.filter(|_| {
+            owns_replicas(deployment, OPERATOR) && !owns_replicas(deployment, REPLICAS_MANAGER)
+        });
+    }
+    let settled = found == Some(workload.replicas) && owns_replicas(deployment, REPLICAS_MANAGER);
+    (!settled).then_some(workload.replicas)
+}
+
+fn owns_replicas(deployment: &Deployment, manager: &str) -> bool {
     deployment.managed_fields().iter().any(|entry| {
-        entry.manager.as_deref() == Some(REPLICAS_MANAGER)
+        entry.manager.as_deref() == Some(manager)
             && entry.operation.as_deref() == Some("Apply")
             && entry
                 .fields_v1

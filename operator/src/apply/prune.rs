@@ -86,7 +86,7 @@ fn accounts_in_use(writer: &Writer<'_>, desired: &Desired) -> BTreeSet<String> {
 }
 
 /// Deletes those of a kind that are ours and `unwanted`.
-async fn delete<K: Kept>(
+pub(super) async fn delete<K: Kept>(
     writer: &mut Writer<'_>,
     unwanted: impl Fn(&K) -> bool,
 ) -> Result<(), Error> {

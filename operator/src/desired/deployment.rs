@@ -23,17 +23,28 @@ pub(super) fn deployment(part: &Part<'_>, release: &Release, cold: &str, live: &
                 ..LabelSelector::default()
             },
             template: pod::template(part, release, cold, live),
-            strategy: Some(DeploymentStrategy {
-                type_: Some("RollingUpdate".to_owned()),
-                rolling_update: Some(RollingUpdateDeployment {
-                    max_unavailable: Some(IntOrString::Int(0)),
-                    max_surge: Some(IntOrString::Int(1)),
-                }),
-            }),
+            strategy: Some(strategy(part)),
             revision_history_limit: Some(REVISION_HISTORY_LIMIT),
             progress_deadline_seconds: Some(PROGRESS_DEADLINE_SECONDS),
             ..DeploymentSpec::default()
         }),
         status: None,
+    }
+}
+
+/// A database in the pod has one pod: the old one goes first.
+fn strategy(part: &Part<'_>) -> DeploymentStrategy {
+    if part.service.spec.database.is_none() {
+        return DeploymentStrategy {
+            type_: Some("Recreate".to_owned()),
+            rolling_update: None,
+        };
+    }
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".to_owned()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_unavailable: Some(IntOrString::Int(0)),
+            max_surge: Some(IntOrString::Int(1)),
+        }),
     }
 }

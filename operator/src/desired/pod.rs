@@ -1,36 +1,23 @@
 //! The pods: non-root under any user id, nothing writable, nothing more than they need.
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapProjection, Container, ContainerPort, HTTPGetAction, KeyToPath,
-    LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
-    ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretVolumeSource,
-    SecurityContext, Sysctl, TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
+    Capabilities, Container, ContainerPort, HTTPGetAction, LocalObjectReference,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+    SecurityContext, Sysctl, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kilonova_config::{
-    ADMIN_PORT, CERTIFICATE_FILE, COLD_FILE, DRAIN_DELAY_SECONDS, HOT_FILE, KEY_FILE,
-};
+use kilonova_config::ADMIN_PORT;
 
+use super::mounts::{self, CONFIG_DIRECTORY, Mount};
 use super::{Part, Release};
-use crate::api::{Api, ApiName, Quantities};
+use crate::api::{self, Api, Quantities};
 use crate::names;
 
-const CONFIG_DIRECTORY: &str = "/etc/kilonova/config";
 /// What Kubernetes gets for "wait for ever".
 const ENDLESS_GRACE_SECONDS: i64 = 3600;
 /// Between the end of graceful shutdown and the kubelet's SIGKILL.
 const GRACE_MARGIN_SECONDS: i64 = 5;
-
-/// Where an API finds its certificate and key.
-pub(super) fn certificate_directory(api: ApiName) -> String {
-    format!("/etc/kilonova/tls/{api}")
-}
-
-/// Where an API finds the authorities of its clients.
-pub(super) fn client_ca_directory(api: ApiName) -> String {
-    format!("/etc/kilonova/client-ca/{api}")
-}
 
 pub(super) fn template(
     part: &Part<'_>,
@@ -56,9 +43,8 @@ pub(super) fn template(
 
 fn pod(part: &Part<'_>, release: &Release, cold: &str, live: &str) -> PodSpec {
     let spec = &part.service.spec;
-    let mounts: Vec<Mount> = std::iter::once(config_mount(cold, live))
-        .chain(part.apis.iter().flat_map(|api| tls_mounts(api)))
-        .collect();
+    let mounts: Vec<Mount> = mounts::mounts(part, cold, live);
+    let probes = spec.probes.unwrap_or_default();
     let references = spec.image_pull_secrets.iter();
     let pull_secrets = references.map(|reference| LocalObjectReference {
         name: reference.name.clone(),
@@ -82,9 +68,9 @@ fn pod(part: &Part<'_>, release: &Release, cold: &str, live: &str) -> PodSpec {
             ports: Some(ports(&part.apis)),
             resources: resources(part),
             volume_mounts: Some(mounts.iter().map(|mount| mount.mounted.clone()).collect()),
-            startup_probe: Some(probe("/startupz", 1, 3, 300)),
-            liveness_probe: Some(probe("/livez", 10, 5, 6)),
-            readiness_probe: Some(probe("/readyz", 5, 3, 2)),
+            startup_probe: Some(probe("/startupz", probes.startup, 1, 3, 300)),
+            liveness_probe: Some(probe("/livez", probes.liveness, 10, 5, 6)),
+            readiness_probe: Some(probe("/readyz", probes.readiness, 5, 3, 2)),
             // What a server says before it gives up is one line; this brings it into the resource's condition.
             termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
             security_context: Some(SecurityContext {
@@ -114,6 +100,7 @@ fn pod(part: &Part<'_>, release: &Release, cold: &str, live: &str) -> PodSpec {
             ..PodSecurityContext::default()
         }),
         termination_grace_period_seconds: Some(grace_period(
+            spec.drain_delay_seconds,
             spec.graceful_shutdown_timeout_seconds,
         )),
         topology_spread_constraints: Some(
@@ -122,93 +109,6 @@ fn pod(part: &Part<'_>, release: &Release, cold: &str, live: &str) -> PodSpec {
                 .into(),
         ),
         ..PodSpec::default()
-    }
-}
-
-/// A volume and where the container finds it. Always a directory: a subPath would never be refreshed.
-struct Mount {
-    volume: Volume,
-    mounted: VolumeMount,
-}
-
-fn mount(directory: String, volume: Volume) -> Mount {
-    Mount {
-        mounted: VolumeMount {
-            name: volume.name.clone(),
-            mount_path: directory,
-            read_only: Some(true),
-            ..VolumeMount::default()
-        },
-        volume,
-    }
-}
-
-/// Cold and live settings in one directory, so that the server reads one consistent pair.
-fn config_mount(cold: &str, live: &str) -> Mount {
-    let projection = |map: &str, file: &str| VolumeProjection {
-        config_map: Some(ConfigMapProjection {
-            name: map.to_owned(),
-            items: Some(vec![same_path(file)]),
-            ..ConfigMapProjection::default()
-        }),
-        ..VolumeProjection::default()
-    };
-    mount(
-        CONFIG_DIRECTORY.to_owned(),
-        Volume {
-            name: "config".to_owned(),
-            projected: Some(ProjectedVolumeSource {
-                sources: Some(vec![
-                    projection(cold, COLD_FILE),
-                    projection(live, HOT_FILE),
-                ]),
-                ..ProjectedVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
-    )
-}
-
-/// Only the keys that are needed: a CA's Secret often holds the CA's own key too.
-fn tls_mounts(api: &Api) -> Vec<Mount> {
-    let secret = |volume: String, name: &str, keys: &[&str]| Volume {
-        name: volume,
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(name.to_owned()),
-            items: Some(keys.iter().map(|key| same_path(key)).collect()),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    };
-    let Some(tls) = &api.tls else {
-        return Vec::new();
-    };
-    let component = api.name.dashed();
-    let certificate = mount(
-        certificate_directory(api.name),
-        secret(
-            format!("tls-{component}"),
-            &tls.secret_name,
-            &[CERTIFICATE_FILE, KEY_FILE],
-        ),
-    );
-    let client = tls.client_auth.as_ref().and_then(|client| {
-        let name = client.ca_secret_name.as_ref()?;
-        let volume = secret(
-            format!("client-ca-{component}"),
-            name,
-            &[client.ca_key.as_str()],
-        );
-        Some(mount(client_ca_directory(api.name), volume))
-    });
-    std::iter::once(certificate).chain(client).collect()
-}
-
-fn same_path(key: &str) -> KeyToPath {
-    KeyToPath {
-        key: key.to_owned(),
-        path: key.to_owned(),
-        mode: None,
     }
 }
 
@@ -236,16 +136,17 @@ fn resources(part: &Part<'_>) -> Option<ResourceRequirements> {
 }
 
 /// Answered by the supervisor, so an overloaded API is not killed for being busy.
-fn probe(path: &str, period: i32, timeout: i32, failures: i32) -> Probe {
+fn probe(path: &str, asked: Option<api::Probe>, period: i32, timeout: i32, failures: i32) -> Probe {
+    let asked = asked.unwrap_or_default();
     Probe {
         http_get: Some(HTTPGetAction {
             path: Some(path.to_owned()),
             port: IntOrString::String(names::ADMIN_PORT_NAME.to_owned()),
             ..HTTPGetAction::default()
         }),
-        period_seconds: Some(period),
-        timeout_seconds: Some(timeout),
-        failure_threshold: Some(failures),
+        period_seconds: asked.period_seconds.or(Some(period)),
+        timeout_seconds: asked.timeout_seconds.or(Some(timeout)),
+        failure_threshold: asked.failure_threshold.or(Some(failures)),
         ..Probe::default()
     }
 }
@@ -261,10 +162,10 @@ fn low_ports(apis: &[&Api]) -> Option<Vec<Sysctl>> {
     })
 }
 
-fn grace_period(graceful_shutdown_timeout: i32) -> i64 {
+fn grace_period(drain_delay: i32, graceful_shutdown_timeout: i32) -> i64 {
     match i64::from(graceful_shutdown_timeout) {
         0 => ENDLESS_GRACE_SECONDS,
-        seconds => i64::from(DRAIN_DELAY_SECONDS) + seconds + GRACE_MARGIN_SECONDS,
+        seconds => i64::from(drain_delay) + seconds + GRACE_MARGIN_SECONDS,
     }
 }
 

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 
 use super::metadata;
-use crate::api::{Api, ApiService, ServiceType};
+use crate::api::{Api, ApiService, IpFamilyPolicy, ServiceType, TrafficPolicy};
 use crate::names;
 
 pub(super) fn service(service: &ApiService, owner: &OwnerReference, api: &Api) -> Service {
@@ -22,11 +22,15 @@ pub(super) fn service(service: &ApiService, owner: &OwnerReference, api: &Api) -
     metadata.annotations = asked
         .map(|asked| asked.annotations.clone())
         .filter(|annotations| !annotations.is_empty());
-    let type_ = asked.map_or(ServiceType::ClusterIP, |asked| asked.type_);
+    let asked = asked.cloned().unwrap_or_default();
+    // What the type does not have stays away from the API server, which would refuse it.
+    let balanced = asked.type_ == ServiceType::LoadBalancer;
+    let published = asked.type_ != ServiceType::ClusterIP;
+    let ranges = asked.load_balancer_source_ranges;
     Service {
         metadata,
         spec: Some(ServiceSpec {
-            type_: Some(type_.as_str().to_owned()),
+            type_: Some(asked.type_.as_str().to_owned()),
             selector: Some(names::api_selector(&instance, api.name)),
             ports: Some(vec![ServicePort {
                 name: Some(component.to_owned()),
@@ -35,8 +39,18 @@ pub(super) fn service(service: &ApiService, owner: &OwnerReference, api: &Api) -
                 app_protocol: Some(if api.tls.is_some() { "https" } else { "http" }.to_owned()),
                 // By name: the pods of two generations may listen on different ports.
                 target_port: Some(IntOrString::String(component.to_owned())),
-                ..ServicePort::default()
+                node_port: asked.node_port.filter(|_| published),
             }]),
+            load_balancer_class: asked.load_balancer_class.filter(|_| balanced),
+            load_balancer_source_ranges: Some(ranges)
+                .filter(|ranges| balanced && !ranges.is_empty()),
+            external_traffic_policy: asked
+                .external_traffic_policy
+                .filter(|_| published)
+                .map(|policy| TrafficPolicy::as_str(policy).to_owned()),
+            ip_family_policy: asked
+                .ip_family_policy
+                .map(|policy| IpFamilyPolicy::as_str(policy).to_owned()),
             ..ServiceSpec::default()
         }),
         status: None,

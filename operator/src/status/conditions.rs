@@ -7,6 +7,7 @@ use super::{Evidence, pods};
 use crate::api::ApiServiceStatus;
 use crate::observed;
 use crate::rollout::{self, Rollout};
+use crate::verdict::Subject;
 
 /// Every API is served as asked by all its pods.
 pub const READY: &str = "Ready";
@@ -18,6 +19,8 @@ pub const STALLED: &str = "Stalled";
 pub const AVAILABLE: &str = "Available";
 /// Every certificate can be served and is valid.
 pub const TLS_READY: &str = "TLSReady";
+/// Reason of [`TLS_READY`] when there is nothing to be said.
+pub const USABLE: &str = "CertificatesUsable";
 /// The conditions the operator answers for.
 pub const OWN: &[&str] = &[READY, RECONCILING, STALLED, AVAILABLE, TLS_READY];
 
@@ -110,13 +113,14 @@ fn phase(evidence: &Evidence<'_>) -> Phase {
             message: obstacle.message.clone(),
         };
     }
-    if let Some(problem) = evidence
-        .verdicts
-        .iter()
-        .filter_map(|verdict| verdict.problem.as_ref())
-        .find(|p| p.blocks)
-    {
-        return step("WaitingForSecret", problem.reason, problem.message.clone());
+    for verdict in evidence.verdicts.iter().filter(|verdict| verdict.blocks()) {
+        let step_name = match verdict.about {
+            Subject::Tls | Subject::Database => "WaitingForSecret",
+            Subject::Settings => "WaitingForSettings",
+        };
+        if let Some(problem) = &verdict.problem {
+            return step(step_name, problem.reason, problem.message.clone());
+        }
     }
     if let Some(obstacle) = report.obstacles.first() {
         return step(
@@ -240,25 +244,30 @@ fn available(evidence: &Evidence<'_>) -> Finding {
 }
 
 fn tls(evidence: &Evidence<'_>) -> Option<Finding> {
-    if evidence.verdicts.is_empty() {
+    let verdicts = evidence.verdicts.iter();
+    let verdicts: Vec<_> = verdicts
+        .filter(|verdict| verdict.about == Subject::Tls)
+        .collect();
+    if verdicts.is_empty() {
         return None;
     }
-    let mut problems: Vec<_> = evidence
-        .verdicts
+    let mut problems: Vec<_> = verdicts
         .iter()
         .filter_map(|verdict| verdict.problem.as_ref())
         .collect();
     problems.sort_by_key(|problem| !problem.blocks);
+    let holds = problems.is_empty();
+    problems.extend(verdicts.iter().flat_map(|verdict| &verdict.warnings));
     let messages: Vec<&str> = problems
         .iter()
         .map(|problem| problem.message.as_str())
         .collect();
     Some(match problems.first() {
-        Some(first) => finding(TLS_READY, false, first.reason, messages.join("; ")),
+        Some(first) => finding(TLS_READY, holds, first.reason, messages.join("; ")),
         None => finding(
             TLS_READY,
             true,
-            "CertificatesUsable",
+            USABLE,
             "every certificate is valid and can be served",
         ),
     })

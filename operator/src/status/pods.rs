@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
-use kilonova_config::DRAIN_DELAY_SECONDS;
 use kube::ResourceExt;
 use serde_json::Value;
 
@@ -43,12 +42,12 @@ pub fn trouble(pods: &[Pod]) -> Option<Trouble> {
 
 /// How many pods that are not wanted may still take connections: those that were told to stop less than the drain delay
 /// ago, and those of a Deployment that is gone, which the garbage collector will tell.
-pub fn lingering(pods: &[Pod], wanted: &[&str], now: Timestamp) -> usize {
+pub fn lingering(pods: &[Pod], wanted: &[&str], drain_delay: i32, now: Timestamp) -> usize {
     let lingers = |pod: &&Pod| match &pod.metadata.deletion_timestamp {
         // The time of deletion is when the grace period ends.
         Some(end) => {
             let told = end.0.as_second() - pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
-            told + i64::from(DRAIN_DELAY_SECONDS) > now.as_second()
+            told + i64::from(drain_delay) > now.as_second()
         }
         None => {
             !has_ended(pod)
@@ -220,6 +219,6 @@ mod tests {
     ) {
         let pods = [pod(&metadata, &json!({"phase": phase}))];
         let now = Timestamp::from_second(32).unwrap();
-        assert_eq!(lingering(&pods, &["metadata"], now), expected);
+        assert_eq!(lingering(&pods, &["metadata"], 5, now), expected);
     }
 }

@@ -30,6 +30,7 @@ struct State {
     ambush: Option<(String, Value)>,
     refused: Option<String>,
     leaving: bool,
+    kinds: BTreeMap<String, Vec<String>>,
     versions: u64,
 }
 
@@ -126,6 +127,33 @@ impl ApiServer {
         self.0.lock().unwrap().refused = resource.map(str::to_owned);
     }
 
+    /// A definition is installed: `version` is its group and version.
+    pub fn install(&self, version: &str, plural: &str) {
+        let mut state = self.0.lock().unwrap();
+        let kinds = state.kinds.entry(version.to_owned()).or_default();
+        kinds.push(plural.to_owned());
+    }
+
+    fn kinds(&self, version: &str) -> Response<Body> {
+        let state = self.0.lock().unwrap();
+        let (code, answer) = match state.kinds.get(version) {
+            Some(kinds) => {
+                let resources: Vec<Value> = kinds
+                    .iter()
+                    .map(|plural| json!({"name": plural, "singularName": "", "namespaced": true, "kind": "", "verbs": []}))
+                    .collect();
+                let list = json!({
+                    "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources,
+                });
+                (200, serde_json::to_vec(&list).unwrap())
+            }
+            // Of a group it does not know the API server says it in plain text.
+            None => (404, b"404 page not found\n".to_vec()),
+        };
+        let body = Body::from(answer);
+        Response::builder().status(code).body(body).unwrap()
+    }
+
     /// The namespace is being deleted: nothing is created in it any more.
     pub fn leave(&self) {
         self.0.lock().unwrap().leaving = true;
@@ -168,6 +196,9 @@ impl ApiServer {
             .filter_map(|pair| pair.split_once('='))
             .map(|(key, value)| (key.to_owned(), decoded(value)))
             .collect();
+        if let Some(version) = discovery(parts.uri.path()) {
+            return self.kinds(&version);
+        }
         let address = address(parts.uri.path());
         let mut state = self.0.lock().unwrap();
         let verb = match (&parts.method, &address.name) {
@@ -297,13 +328,10 @@ impl State {
             object["status"] = body["status"].clone();
         } else if manager == "kilonova-replicas" {
             object["spec"]["replicas"] = body["spec"]["replicas"].clone();
-            object["metadata"]["managedFields"] = json!([{
-                "manager": manager, "operation": "Apply", "apiVersion": "apps/v1",
-                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
-            }]);
+            own_replicas(&mut object, manager, true);
         } else {
             let replicas = object["spec"]["replicas"].clone();
-            let handed_over = !object["metadata"]["managedFields"].is_null();
+            let handed_over = owners(&object).any(|owner| owner == "kilonova-replicas");
             for (key, value) in body.as_object().unwrap() {
                 if key != "metadata" && key != "status" {
                     object[key] = value.clone();
@@ -316,6 +344,9 @@ impl State {
             }
             if address.resource == "deployments" && object["spec"]["replicas"].is_null() {
                 object["spec"]["replicas"] = if handed_over { replicas } else { json!(1) };
+            }
+            if address.resource == "deployments" {
+                own_replicas(&mut object, manager, !body["spec"]["replicas"].is_null());
             }
         }
         if existing.as_ref() != Some(&object) {
@@ -351,6 +382,40 @@ impl Address {
             self.name.as_deref().unwrap_or_default()
         )
     }
+}
+
+/// Who owns the number of pods.
+fn owners(object: &Value) -> impl Iterator<Item = &str> {
+    let entries = object["metadata"]["managedFields"].as_array();
+    entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry["manager"].as_str())
+}
+
+/// `manager` owns the number of pods, or does not.
+fn own_replicas(object: &mut Value, manager: &str, owns: bool) {
+    let mut owners: Vec<String> = owners(object).map(str::to_owned).collect();
+    owners.retain(|owner| owner != manager);
+    if owns {
+        owners.push(manager.to_owned());
+    }
+    let entries: Vec<Value> = owners
+        .iter()
+        .map(|owner| {
+            json!({
+                "manager": owner, "operation": "Apply", "apiVersion": "apps/v1",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
+            })
+        })
+        .collect();
+    object["metadata"]["managedFields"] = json!(entries);
+}
+
+/// `GROUP/VERSION` of `/apis/GROUP/VERSION`.
+fn discovery(path: &str) -> Option<String> {
+    let version = path.strip_prefix("/apis/")?;
+    (version.matches('/').count() == 1).then(|| version.to_owned())
 }
 
 /// `/api/v1/namespaces/NS/RESOURCE/NAME/SUBRESOURCE`, or the same with `/apis/GROUP/VERSION`.

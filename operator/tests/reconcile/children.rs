@@ -26,6 +26,8 @@ async fn first_everything_is_created_and_then_nothing_is_written() {
             "patch deployments nova-metadata".to_owned(),
             "patch services nova-osapi-compute".to_owned(),
             "patch services nova-metadata".to_owned(),
+            "patch poddisruptionbudgets nova-osapi-compute".to_owned(),
+            "patch poddisruptionbudgets nova-metadata".to_owned(),
             "patch novaapiservices/status nova".to_owned(),
             "create events".to_owned(),
         ]

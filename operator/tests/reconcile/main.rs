@@ -5,6 +5,7 @@
 mod answers;
 mod apiserver;
 mod children;
+mod extras;
 mod permissions;
 mod secrets;
 mod world;

@@ -38,6 +38,20 @@ fn permission(group: &str, resource: &str, verb: &str) -> Permission {
     (group.to_owned(), resource.to_owned(), verb.to_owned())
 }
 
+/// Kinds a cluster may lack.
+const OPTIONAL: [(&str, &str); 4] = [
+    ("gateway.networking.k8s.io/v1", "httproutes"),
+    ("gateway.networking.k8s.io/v1", "tlsroutes"),
+    ("cert-manager.io/v1", "certificates"),
+    ("monitoring.coreos.com/v1", "podmonitors"),
+];
+
+const EVERYTHING: &str = "{apis: [
+    {name: osapi_compute, autoscaling: {maxReplicas: 3, targetCPUUtilizationPercentage: 70},
+     networkPolicy: {}, monitor: {podMonitor: true}, gateway: {parentRefs: [{name: g}], hostnames: [a]},
+     tls: {secretName: a, certificate: {issuerRef: {name: ca}}}},
+    {name: metadata, gateway: {parentRefs: [{name: g}]}}]}";
+
 /// What everything a reconcile can do asks for.
 async fn asked() -> BTreeSet<Permission> {
     let world =
@@ -52,6 +66,14 @@ async fn asked() -> BTreeSet<Permission> {
     world.reconcile().await;
     world.spec("{apis: [{name: metadata, workers: 4, port: 80}]}");
     world.reconcile().await;
+    for (version, kind) in OPTIONAL {
+        world.server.install(version, kind);
+    }
+    let all = World::on(&world.server, EVERYTHING);
+    all.reconcile().await;
+    all.bring_up();
+    all.spec("{apis: [{name: metadata, workers: 4, port: 80}]}");
+    all.reconcile().await;
     let mut asked: BTreeSet<Permission> = world
         .server
         .asked()
@@ -64,9 +86,16 @@ async fn asked() -> BTreeSet<Permission> {
         ("", "services"),
         ("", "configmaps"),
         ("", "serviceaccounts"),
+        ("policy", "poddisruptionbudgets"),
+        ("autoscaling", "horizontalpodautoscalers"),
+        ("networking.k8s.io", "networkpolicies"),
     ] {
         asked.insert(permission(group, resource, "create"));
         asked.insert(permission(group, resource, "watch"));
+    }
+    for (version, resource) in OPTIONAL {
+        let group = version.split('/').next().unwrap();
+        asked.insert(permission(group, resource, "create"));
     }
     asked.insert(permission("events.k8s.io", "events", "patch"));
     for (group, resource) in [("kilonova.dev", "novaapiservices"), ("", "secrets")] {

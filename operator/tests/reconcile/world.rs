@@ -33,14 +33,15 @@ pub struct World {
 impl World {
     /// An API server that holds one `ApiService` called `cloud/nova`.
     pub fn with(spec: &str) -> Self {
+        Self::on(&ApiServer::default(), spec)
+    }
+
+    /// The same on an API server that holds other things too; an operator that remembers nothing.
+    pub fn on(server: &ApiServer, spec: &str) -> Self {
         let world = Self {
-            context: context(&ApiServer::default()),
-            server: ApiServer::default(),
+            context: context(server),
+            server: server.clone(),
             now: NOW,
-        };
-        let world = Self {
-            context: context(&world.server),
-            ..world
         };
         let spec: Value = serde_yaml::from_str(spec).unwrap();
         world.server.put(
@@ -166,15 +167,16 @@ fn context(server: &ApiServer) -> Context {
         cluster: Cluster::new(server.client(), Metrics::new().unwrap()),
         release: Release {
             server_image: "kilonova/server:test".to_owned(),
+            namespace: "kilonova-system".to_owned(),
         },
         memory: Memory::default(),
     }
 }
 
-/// A certificate for `nova.test` and its key.
+/// A certificate for the Services of the namespace and its key.
 pub fn issue(not_before: i64, not_after: i64) -> (String, String) {
     let key = KeyPair::generate().unwrap();
-    let mut wanted = CertificateParams::new(vec!["nova.test".to_owned()]).unwrap();
+    let mut wanted = CertificateParams::new(vec!["*.cloud.svc".to_owned()]).unwrap();
     let date = |seconds: i64| {
         let date = Timestamp::from_second(seconds)
             .unwrap()

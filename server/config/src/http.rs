@@ -87,55 +87,47 @@ impl Default for Http {
     }
 }
 
+/// The least and the most that a number of [`Http`] may be, by the name of its field.
+pub const RANGES: [(&str, u32, u32); 10] = [
+    ("headerTimeoutSeconds", 1, 3_600),
+    ("tlsHandshakeTimeoutSeconds", 1, 600),
+    ("maxConcurrentStreams", 1, 1_000),
+    ("maxConnectionAgeSeconds", 0, 604_800),
+    ("tcpKeepIdleSeconds", 0, 32_767),
+    ("maxHeaderLineBytes", 256, 65_536),
+    ("maxUrlBytes", 256, 65_535),
+    ("maxBodyBytes", 1, 1_073_741_824),
+    ("backlog", 1, 65_535),
+    ("maxConnectionsPerWorker", 1, 100_000),
+];
+
 impl Http {
+    /// The numbers, in the order of [`RANGES`].
+    fn numbers(&self) -> [u32; RANGES.len()] {
+        [
+            self.header_timeout_seconds,
+            self.tls_handshake_timeout_seconds,
+            self.max_concurrent_streams,
+            self.max_connection_age_seconds,
+            self.tcp_keep_idle_seconds,
+            self.max_header_line_bytes,
+            self.max_url_bytes,
+            self.max_body_bytes,
+            self.backlog,
+            self.max_connections_per_worker,
+        ]
+    }
+
     /// Everything wrong with these settings: the field, what is wrong and what to do.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let ranges = [
-            (
-                "headerTimeoutSeconds",
-                self.header_timeout_seconds,
-                1..=3_600,
-            ),
-            (
-                "tlsHandshakeTimeoutSeconds",
-                self.tls_handshake_timeout_seconds,
-                1..=600,
-            ),
-            (
-                "maxConcurrentStreams",
-                self.max_concurrent_streams,
-                1..=1_000,
-            ),
-            (
-                "maxConnectionAgeSeconds",
-                self.max_connection_age_seconds,
-                0..=604_800,
-            ),
-            ("tcpKeepIdleSeconds", self.tcp_keep_idle_seconds, 0..=32_767),
-            (
-                "maxHeaderLineBytes",
-                self.max_header_line_bytes,
-                256..=65_536,
-            ),
-            ("maxUrlBytes", self.max_url_bytes, 256..=65_535),
-            ("maxBodyBytes", self.max_body_bytes, 1..=1_073_741_824),
-            ("backlog", self.backlog, 1..=65_535),
-            (
-                "maxConnectionsPerWorker",
-                self.max_connections_per_worker,
-                1..=100_000,
-            ),
-        ];
+        let ranges = RANGES.into_iter().zip(self.numbers());
         let mut problems: Vec<_> = ranges
-            .into_iter()
-            .filter(|(_, value, range)| !range.contains(value))
-            .map(|(field, value, range)| {
-                let message = format!(
-                    "{value} is out of range: choose {} to {}",
-                    range.start(),
-                    range.end()
-                );
-                (field, message)
+            .filter(|((_, least, most), value)| !(least..=most).contains(&value))
+            .map(|((field, least, most), value)| {
+                (
+                    field,
+                    format!("{value} is out of range: choose {least} to {most}"),
+                )
             })
             .collect();
         if self.proxy_protocol == ProxyProtocol::V1V2 && self.trusted_proxies.is_empty() {
