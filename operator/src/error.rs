@@ -56,6 +56,11 @@ impl Error {
         matches!(self, Self::Cluster { source, .. } if answer(source).is_some_and(Status::is_not_found))
     }
 
+    /// Whether the operator is not allowed to.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Cluster { source, .. } if answer(source).is_some_and(Status::is_forbidden))
+    }
+
     /// The same error, as [`Error::Outrun`] if it is one.
     #[must_use]
     pub fn outrun(self) -> Self {

@@ -1,13 +1,11 @@
 //! What the operator remembers between two reconciles of one `ApiService`. All of it can be lost: it only saves writes
 //! and time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kube::ResourceExt;
-
 use crate::apply::Applied;
-use crate::tls::Secrets;
+use crate::confirm::Seen;
 
 /// Namespace and name of an `ApiService`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,8 +20,8 @@ pub struct Key {
 #[derive(Clone, Debug, Default)]
 struct Entry {
     references: BTreeSet<String>,
-    versions: BTreeMap<String, Option<String>>,
     applied: Applied,
+    seen: Seen,
     certified: BTreeSet<String>,
     failures: u32,
 }
@@ -47,23 +45,6 @@ impl Memory {
         referring.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Names of the Secrets that are other than when this was last asked; none the first time.
-    pub fn changed_secrets(&self, key: &Key, secrets: &Secrets) -> BTreeSet<String> {
-        let now: BTreeMap<_, _> = secrets
-            .iter()
-            .map(|(name, secret)| (name.clone(), secret.resource_version()))
-            .collect();
-        let mut entries = self.lock();
-        let before = &mut entries.entry(key.clone()).or_default().versions;
-        let changed = now
-            .iter()
-            .filter(|(name, version)| before.get(*name).is_some_and(|old| old != *version));
-        let changed = changed.map(|(name, _)| name.clone()).collect();
-        // What vanished keeps its version, so that it counts as changed when it comes back.
-        before.extend(now);
-        changed
-    }
-
     /// What was applied for the `ApiService`; to be put back with [`Memory::applied`].
     pub fn take_applied(&self, key: &Key) -> Applied {
         std::mem::take(&mut self.lock().entry(key.clone()).or_default().applied)
@@ -72,6 +53,16 @@ impl Memory {
     /// What was applied for the `ApiService`.
     pub fn applied(&self, key: &Key, applied: Applied) {
         self.lock().entry(key.clone()).or_default().applied = applied;
+    }
+
+    /// What is remembered of its pods.
+    pub fn seen(&self, key: &Key) -> Seen {
+        self.lock().entry(key.clone()).or_default().seen.clone()
+    }
+
+    /// What is to be remembered of its pods.
+    pub fn saw(&self, key: &Key, seen: Seen) {
+        self.lock().entry(key.clone()).or_default().seen = seen;
     }
 
     /// The APIs that have a certificate now; returns those that had one and have none any more.
@@ -123,32 +114,12 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::api::core::v1::Secret;
 
     fn key() -> Key {
         Key {
             namespace: "cloud".to_owned(),
             name: "nova".to_owned(),
         }
-    }
-
-    fn secrets(version: Option<&str>) -> Secrets {
-        let mut secret = Secret::default();
-        secret.metadata.resource_version = version.map(str::to_owned);
-        version
-            .map(|_| ("tls".to_owned(), secret))
-            .into_iter()
-            .collect()
-    }
-
-    #[test]
-    fn a_secret_counts_as_changed_once_and_after_it_came_back() {
-        let memory = Memory::default();
-        let changed = |version| memory.changed_secrets(&key(), &secrets(version)).len();
-        assert_eq!(
-            [Some("1"), Some("1"), Some("2"), Some("2"), None, Some("3")].map(changed),
-            [0, 0, 1, 0, 0, 1]
-        );
     }
 
     #[test]

@@ -14,6 +14,16 @@ pub const CONTAINER: &str = "kilonova";
 pub const ADMIN_PORT_NAME: &str = "admin";
 /// Annotation the operator changes on a running pod to make the kubelet look at its volumes.
 pub const REFRESH_ANNOTATION: &str = "kilonova.dev/refresh";
+/// Annotation of a Deployment that names the record of the template it was given.
+pub const RECORD_ANNOTATION: &str = "kilonova.dev/record";
+/// Annotation of an `ApiService` that lets steps of its plan go ahead: their hashes.
+pub const APPROVE_ANNOTATION: &str = "kilonova.dev/approve";
+/// Annotation of an `ApiService` that replaces its pods, each time it changes; it stands in the pods' template.
+pub const RESTART_ANNOTATION: &str = "kilonova.dev/restart-at";
+/// Annotation of an `ApiService` that lets its pods read their settings again, each time it changes.
+pub const RELOAD_ANNOTATION: &str = "kilonova.dev/reload-at";
+/// Annotation in a pod template: what pods did not take over in time and were therefore replaced for.
+pub const DEADLINE_ANNOTATION: &str = "kilonova.dev/replaced-for";
 /// Component of the Deployment that runs all APIs.
 pub const COMBINED: &str = "api";
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{
     ConfigMap, Pod, PodTemplateSpec, Secret, Service, ServiceAccount,
 };
@@ -12,6 +12,7 @@ use crate::Error;
 use crate::api::{ApiName, ApiService};
 use crate::cluster::{Child, Cluster};
 use crate::desired::Desired;
+use crate::history;
 use crate::names;
 use crate::tls::{self, Secrets};
 
@@ -29,8 +30,19 @@ pub struct Observed {
     pub config_maps: Held<ConfigMap>,
     /// Accounts.
     pub accounts: Held<ServiceAccount>,
-    /// The Secrets it names.
+    /// Records of what Deployments were given.
+    pub revisions: Held<ControllerRevision>,
+    /// The Secrets it names, or named when its Deployments were given what they have.
     pub secrets: Secrets,
+}
+
+impl Observed {
+    /// Names of the Secrets that matter: those the resource names, and those it named when its records were made.
+    pub fn named(&self, service: &ApiService) -> BTreeSet<String> {
+        let mut named = tls::referenced(service);
+        named.extend(history::referenced(service, &self.revisions));
+        named
+    }
 }
 
 /// Reads it all.
@@ -43,7 +55,7 @@ pub async fn observe(
     let maps =
         workloads().flat_map(|workload| [workload.cold.name_any(), workload.live.name_any()]);
     let services = desired.services.iter().map(ResourceExt::name_any);
-    let (deployments, accounts, config_maps, services, secrets) = futures::try_join!(
+    let (deployments, accounts, config_maps, services, revisions) = futures::try_join!(
         held(
             cluster,
             service,
@@ -56,15 +68,18 @@ pub async fn observe(
         ),
         held(cluster, service, maps),
         held(cluster, service, services),
-        secrets(cluster, service),
+        held(cluster, service, std::iter::empty()),
     )?;
-    Ok(Observed {
+    let mut observed = Observed {
         deployments,
         services,
         config_maps,
         accounts,
-        secrets,
-    })
+        revisions,
+        secrets: Secrets::new(),
+    };
+    observed.secrets = secrets(cluster, service, observed.named(service)).await?;
+    Ok(observed)
 }
 
 async fn held<K: Child>(
@@ -90,10 +105,14 @@ async fn held<K: Child>(
     Ok(held)
 }
 
-async fn secrets(cluster: &Cluster, service: &ApiService) -> Result<Secrets, Error> {
+async fn secrets(
+    cluster: &Cluster,
+    service: &ApiService,
+    named: BTreeSet<String>,
+) -> Result<Secrets, Error> {
     let namespace = service.namespace().unwrap_or_default();
     let mut secrets = Secrets::new();
-    for name in tls::referenced(service) {
+    for name in named {
         if let Some(secret) = cluster.get::<Secret>(&namespace, &name).await? {
             secrets.insert(name, secret);
         }
