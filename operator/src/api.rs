@@ -25,8 +25,12 @@ pub use http::Http;
 pub use logging::Logging;
 pub use resources::{Quantities, Resources};
 pub use service::{Service, ServiceType};
-pub use spec::{ApiService, ApiServiceSpec, ImagePullPolicy, LocalReference, PodLayout, UpdatePolicy};
-pub use status::{ApiServiceStatus, ApiState, Certificate, Effect, PlanItem, PlanState, Revision, Workers};
+pub use spec::{
+    ApiService, ApiServiceSpec, ImagePullPolicy, LocalReference, PodLayout, UpdatePolicy,
+};
+pub use status::{
+    ApiServiceStatus, ApiState, Certificate, Effect, PlanItem, PlanState, Revision, Workers,
+};
 pub use tls::{ClientAuth, Tls};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

@@ -163,11 +163,15 @@ fn is_trusted(service: &ApiService, workload: &Workload, expected: Option<&Expec
     let (Some(status), Some(expected)) = (service.status.as_ref(), expected) else {
         return false;
     };
-    let all = |count: &str| count.split_once('/').is_some_and(|(some, all)| some == all && all != "0");
+    let all = |count: &str| {
+        count
+            .split_once('/')
+            .is_some_and(|(some, all)| some == all && all != "0")
+    };
     let confirmed = |state: &ApiState| {
         let revision = state.revision.as_ref();
-        let current = revision
-            .is_some_and(|it| it.desired == expected.revision && all(&it.confirmed_by));
+        let current =
+            revision.is_some_and(|it| it.desired == expected.revision && all(&it.confirmed_by));
         let facts = expected.certificates.get(&state.name);
         let serves = facts.is_none_or(|facts| {
             let tls = state.tls.as_ref();
@@ -187,7 +191,10 @@ fn is_trusted(service: &ApiService, workload: &Workload, expected: Option<&Expec
 pub fn concerned<'p>(workload: &Workload, pods: &'p [Pod]) -> Vec<&'p Pod> {
     let live = workload.live.name_any();
     let mounts = |pod: &Pod| {
-        let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+        let volumes = pod
+            .spec
+            .iter()
+            .flat_map(|spec| spec.volumes.iter().flatten());
         let projected = volumes.filter_map(|volume| volume.projected.as_ref());
         let sources = projected.flat_map(|projected| projected.sources.iter().flatten());
         sources
@@ -195,7 +202,10 @@ pub fn concerned<'p>(workload: &Workload, pods: &'p [Pod]) -> Vec<&'p Pod> {
             .any(|map| map.name == live)
     };
     let ended = |pod: &Pod| {
-        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let phase = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref());
         matches!(phase, Some("Succeeded" | "Failed"))
     };
     pods.iter()
@@ -243,7 +253,10 @@ pub fn judge(
                 } else {
                     watch.confirmed.remove(&uid);
                     found.outdated.push(name);
-                    let began = pod.status.as_ref().and_then(|status| status.start_time.as_ref());
+                    let began = pod
+                        .status
+                        .as_ref()
+                        .and_then(|status| status.start_time.as_ref());
                     let began = began.map_or(watch.since, |began| began.0.max(watch.since));
                     late |= now.as_second() - began.as_second() >= deadline;
                 }
@@ -254,6 +267,8 @@ pub fn judge(
                     *found.serving.entry(api.clone()).or_default() += 1;
                 }
             }
+            // One that is not ready is waited for all the same: its Deployment is not complete.
+            Err(_) if !is_ready(pod) => {}
             Err(_) => found.unreachable.push(name),
         }
     }
@@ -261,8 +276,14 @@ pub fn judge(
     watch.overdue = late;
     let in_time = now.as_second() - watch.since.as_second() < deadline;
     found.given_up = !in_time;
-    let waiting: BTreeSet<String> = found.outdated.iter().chain(&found.unreachable).cloned().collect();
-    if !waiting.is_empty() && !late && (in_time || !found.outdated.is_empty()) && now >= watch.next {
+    let waiting: BTreeSet<String> = found
+        .outdated
+        .iter()
+        .chain(&found.unreachable)
+        .cloned()
+        .collect();
+    if !waiting.is_empty() && !late && (in_time || !found.outdated.is_empty()) && now >= watch.next
+    {
         let wait = (1_i64 << watch.refreshes.min(5)).min(LONGEST_BACKOFF_SECONDS);
         watch.refreshes += 1;
         watch.next = Timestamp::from_second(now.as_second() + wait).unwrap_or(now);
@@ -270,6 +291,15 @@ pub fn judge(
     }
     found.expected = Some(expected);
     found
+}
+
+/// Whether a pod is ready, as far as anybody says so.
+fn is_ready(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let mut conditions = status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions.all(|condition| condition.type_ != "Ready" || condition.status == "True")
 }
 
 fn is_current(expected: &Expected, status: &PodStatus) -> bool {

@@ -12,7 +12,9 @@
 pub mod decision;
 pub mod difference;
 pub mod ledger;
+mod reload;
 mod settings;
+mod stamps;
 mod steering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,13 +22,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::ResourceExt;
 
+use crate::Error;
 use crate::api::{ApiService, Effect, PlanItem, PlanState};
 use crate::confirm::{Expected, Seen, expected};
 use crate::desired::{Desired, Release, Workload, desired};
 use crate::names::APPROVE_ANNOTATION;
-use crate::observed::Observed;
+use crate::observed::{self, Observed};
 use crate::tls::Verdict;
-use crate::Error;
 use ledger::{Ledger, Need};
 use steering::Steered;
 
@@ -86,6 +88,12 @@ impl Situation<'_> {
         approved.is_some_and(|hashes| hashes.split(',').any(|one| one.trim() == hash))
     }
 
+    /// Whether the live settings of a workload are there as they should be.
+    fn has(&self, workload: &Workload) -> bool {
+        let there = self.observed.config_maps.get(&workload.live.name_any());
+        there.is_some_and(|there| there.data == workload.live.data)
+    }
+
     fn apis(workload: &Workload) -> String {
         let names: Vec<&str> = workload.apis.iter().map(|api| api.as_str()).collect();
         names.join(",")
@@ -120,20 +128,26 @@ pub fn course(situation: &Situation<'_>) -> Result<Course, Error> {
     course.desired.workloads.clear();
     for one in steered {
         let name = one.workload.name.clone();
-        let known = match situation.blocked(&one.workload) {
-            None => expected(&one.workload, &situation.observed.secrets),
-            Some(_) => None,
+        // Nobody can confirm what is not written.
+        let waits = !one.may_exist || situation.blocked(&one.workload).is_some();
+        let known = if waits || (service.spec.paused && !situation.has(&one.workload)) {
+            None
+        } else {
+            expected(&one.workload, &situation.observed.secrets)
         };
-        steering::reload(&mut steps, &one, known.as_ref())?;
+        reload::reload(&mut steps, &one, known.as_ref())?;
         course.expected.insert(name.clone(), known);
-        course.records.extend(one.object.map(|object| (name.clone(), object)));
+        course
+            .records
+            .extend(one.object.map(|object| (name.clone(), object)));
         if !one.may_exist {
             course.not_yet.insert(name);
         }
         course.held = course.held.or(one.held);
         course.desired.workloads.push(one.workload);
     }
-    course.unserved = !steps.items.is_empty() || is_incomplete(&course.desired, situation.observed)?;
+    course.unserved =
+        !steps.items.is_empty() || is_incomplete(service, &course.desired, situation.observed)?;
     course.plan = steps.ledger.with(steps.items);
     Ok(course)
 }
@@ -156,16 +170,21 @@ impl Steps<'_> {
     /// Puts a step into the plan.
     fn add(&mut self, need: Need, number: i64, hash: String) {
         let paused = self.situation.service.spec.paused;
-        let why = match paused {
-            true => format!("{}; spec.paused is set", need.why),
-            false => need.why,
+        let why = if paused {
+            format!("{}; spec.paused is set", need.why)
+        } else {
+            need.why
         };
         self.items.push(PlanItem {
             number,
             api: need.api,
             what: need.what,
             effect: need.effect,
-            state: if paused { PlanState::Waiting } else { need.state },
+            state: if paused {
+                PlanState::Waiting
+            } else {
+                need.state
+            },
             why,
             hash,
         });
@@ -204,25 +223,22 @@ fn served(service: &ApiService, steered: &[Steered]) -> ApiService {
     served
 }
 
-/// Whether a child that is wanted is not there as it is wanted.
-fn is_incomplete(desired: &Desired, observed: &Observed) -> Result<bool, Error> {
+/// Whether a Deployment or a Service that is wanted is not there as it is wanted, as far as no step says so.
+fn is_incomplete(service: &ApiService, desired: &Desired, there: &Observed) -> Result<bool, Error> {
     for workload in &desired.workloads {
-        let Some(running) = observed.deployments.get(&workload.name) else {
+        let Some(running) = there.deployments.get(&workload.name) else {
             return Ok(true);
         };
-        let wanted = serde_json::to_value(&workload.deployment.spec)?;
-        if !difference::covers(&serde_json::to_value(&running.spec)?, &wanted)
-            || running.spec.as_ref().and_then(|spec| spec.replicas) != Some(workload.replicas)
-        {
+        if !observed::is_own(service, running) {
             return Ok(true);
         }
     }
-    for service in &desired.services {
-        let Some(there) = observed.services.get(&service.name_any()) else {
+    for wanted in &desired.services {
+        let Some(held) = there.services.get(&wanted.name_any()) else {
             return Ok(true);
         };
-        let wanted = serde_json::to_value(&service.spec)?;
-        if !difference::covers(&serde_json::to_value(&there.spec)?, &wanted) {
+        let wanted = serde_json::to_value(&wanted.spec)?;
+        if !difference::covers(&serde_json::to_value(&held.spec)?, &wanted) {
             return Ok(true);
         }
     }

@@ -122,7 +122,11 @@ async fn announce(
     service: &mut ApiService,
     course: &Course,
 ) -> Result<bool, Error> {
-    let Some(status) = service.status.as_mut().filter(|status| status.plan != course.plan) else {
+    let Some(status) = service
+        .status
+        .as_mut()
+        .filter(|status| status.plan != course.plan)
+    else {
         return Ok(false);
     };
     status.plan.clone_from(&course.plan);

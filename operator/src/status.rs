@@ -14,13 +14,11 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 pub use conditions::{
-    AVAILABLE, CONFIG_ACCEPTED, DATABASE_READY, PROGRESSING, READY, RECONCILING, STALLED, TLS_READY,
-    find,
+    AVAILABLE, CONFIG_ACCEPTED, DATABASE_READY, PROGRESSING, READY, RECONCILING, STALLED,
+    TLS_READY, find,
 };
 
-use crate::api::{
-    Api, ApiService, ApiServiceStatus, ApiState, Certificate, Revision, Workers,
-};
+use crate::api::{Api, ApiService, ApiServiceStatus, ApiState, Certificate, Revision, Workers};
 use crate::apply::Report;
 use crate::confirm::Confirmation;
 use crate::desired::workers::workers;
@@ -89,7 +87,8 @@ impl Evidence<'_> {
         let workload = self.desired.workloads.iter().find(names);
         workload.is_none_or(|workload| {
             let complete = self.rollout(workload).is_some_and(|it| it.is_complete());
-            complete && self.confirmation(workload).is_none_or(Confirmation::is_settled)
+            let confirmed = |found: &Confirmation| found.confirmed == found.pods;
+            complete && self.confirmation(workload).is_none_or(confirmed)
         })
     }
 
@@ -202,7 +201,11 @@ fn state(evidence: &Evidence<'_>, api: &Api) -> ApiState {
         .unwrap_or_default();
     let service = &evidence.course.served;
     let spec = &service.spec;
-    let served = spec.apis.iter().find(|served| served.name == api.name).unwrap_or(api);
+    let served = spec
+        .apis
+        .iter()
+        .find(|served| served.name == api.name)
+        .unwrap_or(api);
     let found = workload.and_then(|workload| evidence.confirmation(workload));
     let verdict = evidence
         .verdicts

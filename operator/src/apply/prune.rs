@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 
 use super::{Kept, Writer, decision};
 use crate::desired::Desired;
@@ -111,7 +111,10 @@ async fn delete<K: Kept>(
             .await
             .map_err(Error::outrun)?;
         writer.report.wrote = true;
-        writer.report.pruned.push(decision::title(&object));
+        // Old records go with every roll: nobody needs to hear of it.
+        if K::kind(&()) != ControllerRevision::kind(&()) {
+            writer.report.pruned.push(decision::title(&object));
+        }
         writer.applied.forget(&object);
         K::held(writer.observed).remove(&object.name_any());
     }

@@ -68,7 +68,8 @@ async fn get(address: SocketAddr) -> Answer {
         }
         let body = Limited::new(answer.into_body(), LONGEST).collect().await;
         let body = body.map_err(text)?.to_bytes();
-        serde_json::from_slice(&body).map_err(|error| format!("its answer is not understood: {error}"))
+        serde_json::from_slice(&body)
+            .map_err(|error| format!("its answer is not understood: {error}"))
     };
     // The connection works as long as it is waited for, and goes with it.
     tokio::pin!(exchange, connection);

@@ -7,13 +7,19 @@ fn pod(name: &str) -> Pod {
     serde_json::from_value(json!({"metadata": {"name": name, "uid": name}})).unwrap()
 }
 
+// As a case beside those that are not.
+#[allow(clippy::unnecessary_wraps)]
 fn answer(revision: &str) -> Answer {
+    Ok(status(revision))
+}
+
+fn status(revision: &str) -> PodStatus {
     let status = json!({
         "version": "1", "state": "Running", "revision": revision, "ignoredSettings": [], "needsRestart": false,
         "apis": [{"name": "metadata", "address": "http://0.0.0.0:8775", "desiredWorkers": 2, "workers": [],
             "workerRestarts": 0}],
     });
-    Ok(serde_json::from_value(status).unwrap())
+    serde_json::from_value(status).unwrap()
 }
 
 fn none() -> Answer {
@@ -24,15 +30,8 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_000 + seconds).unwrap()
 }
 
-fn expected(revision: &str) -> Option<Expected> {
-    Some(Expected {
-        revision: revision.to_owned(),
-        ..Expected::default()
-    })
-}
-
 struct Pods {
-    pods: Vec<Pod>,
+    running: Vec<Pod>,
     seen: Seen,
     trusted: bool,
 }
@@ -40,15 +39,28 @@ struct Pods {
 impl Pods {
     fn new(count: usize) -> Self {
         Self {
-            pods: (0..count).map(|number| pod(&format!("p{number}"))).collect(),
+            running: (0..count)
+                .map(|number| pod(&format!("p{number}")))
+                .collect(),
             seen: Seen::default(),
             trusted: false,
         }
     }
 
     fn judge(&mut self, revision: &str, answers: Vec<Answer>, now: i64) -> Confirmation {
-        let answers: Vec<_> = self.pods.iter().zip(answers).collect();
-        judge("a", expected(revision), &answers, self.trusted, &mut self.seen, at(now))
+        let answers: Vec<_> = self.running.iter().zip(answers).collect();
+        let expected = Some(Expected {
+            revision: revision.to_owned(),
+            ..Expected::default()
+        });
+        judge(
+            "a",
+            expected,
+            &answers,
+            self.trusted,
+            &mut self.seen,
+            at(now),
+        )
     }
 }
 
@@ -96,9 +108,19 @@ fn a_pod_that_began_later_has_its_own_time() {
     let mut pods = Pods::new(1);
     pods.judge("new", vec![answer("old")], 0);
     let began = json!({"metadata": {"name": "p0", "uid": "b"}, "status": {"startTime": at(60).to_string()}});
-    pods.pods = vec![serde_json::from_value(began).unwrap()];
+    pods.running = vec![serde_json::from_value(began).unwrap()];
     assert!(!pods.judge("new", vec![answer("old")], 100).overdue);
     assert!(pods.judge("new", vec![answer("old")], 150).overdue);
+}
+
+#[test]
+fn a_pod_that_is_not_ready_is_its_deployments_matter() {
+    let mut pods = Pods::new(1);
+    let starting = json!({"metadata": {"name": "p0"}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+    pods.running = vec![serde_json::from_value(starting).unwrap()];
+    let found = pods.judge("new", vec![none()], 0);
+    assert_eq!((found.unreachable.len(), found.confirmed), (0, 0));
+    assert!(found.refresh.is_empty());
 }
 
 #[test]
@@ -112,7 +134,11 @@ fn pods_are_annotated_less_and_less_often_until_they_confirm() {
         .collect();
     // From the deadline on they are replaced instead.
     assert_eq!(annotated, [0, 1, 3, 7, 15, 31, 61]);
-    assert!(pods.judge("new", vec![answer("new")], 200).refresh.is_empty());
+    assert!(
+        pods.judge("new", vec![answer("new")], 200)
+            .refresh
+            .is_empty()
+    );
 }
 
 #[test]
@@ -139,7 +165,7 @@ fn what_was_confirmed_before_the_operator_started_anew_is_believed_until_a_pod_s
 #[test]
 fn the_worst_of_all_pods_is_told() {
     let with = |reachable: bool, failing: Option<&str>| {
-        let mut said = answer("new").unwrap();
+        let mut said = status("new");
         said.database = Some(DatabaseStatus {
             reachable,
             error: (!reachable).then(|| "refused".to_owned()),
@@ -149,7 +175,11 @@ fn the_worst_of_all_pods_is_told() {
         Ok(said)
     };
     let mut pods = Pods::new(3);
-    let answers = vec![with(true, None), with(false, Some("exit status 1")), with(true, None)];
+    let answers = vec![
+        with(true, None),
+        with(false, Some("exit status 1")),
+        with(true, None),
+    ];
     let found = pods.judge("new", answers, 0);
     assert!(!found.database.unwrap().reachable);
     assert_eq!(

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use kilonova_config::{COLD_FILE, HOT_FILE};
 use serde_json::Value;
 
+use crate::Error;
 use crate::desired::Workload;
 use crate::history::{self, Record};
 use crate::names::{CONTAINER, DEADLINE_ANNOTATION, RESTART_ANNOTATION};
-use crate::Error;
 
 /// So many differences are named.
 const NAMED: usize = 6;
@@ -132,8 +132,9 @@ fn pod_words(difference: &Difference) -> Option<String> {
     Some(match path.as_slice() {
         ["metadata", "annotations", RESTART_ANNOTATION] => format!("{RESTART_ANNOTATION} changed"),
         // Their own contents are named by the settings.
-        ["spec", "volumes", "config", ..]
-        | ["metadata", "annotations", DEADLINE_ANNOTATION] => return None,
+        ["spec", "volumes", "config", ..] | ["metadata", "annotations", DEADLINE_ANNOTATION] => {
+            return None;
+        }
         ["metadata", ..] => "labels or annotations of the pods".to_owned(),
         ["spec", "volumes", ..] | ["spec", "containers", CONTAINER, "volumeMounts", ..] => {
             "mounts".to_owned()
@@ -152,11 +153,8 @@ fn pod_words(difference: &Difference) -> Option<String> {
 }
 
 fn words_of(difference: &Difference) -> String {
-    let path: Vec<&str> = difference.path.iter().map(String::as_str).collect();
-    match path.as_slice() {
-        ["apis", rest @ ..] => changed(&rest.join("."), difference),
-        rest => changed(&rest.join("."), difference),
-    }
+    let path = difference.path.join(".");
+    changed(path.strip_prefix("apis.").unwrap_or(&path), difference)
 }
 
 fn changed(what: &str, difference: &Difference) -> String {
@@ -182,11 +180,7 @@ fn listed(words: impl Iterator<Item = String>) -> String {
     let mut seen = BTreeSet::new();
     let words: Vec<String> = words.filter(|word| seen.insert(word.clone())).collect();
     let more = words.len().saturating_sub(NAMED);
-    let mut text = words
-        .into_iter()
-        .take(NAMED)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut text = words.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
     if more > 0 {
         text = format!("{text} and {more} more");
     }
@@ -211,8 +205,11 @@ mod tests {
         "apis: [{name: osapi_compute, http: {keepAlive: false}}, {name: metadata, workers: 2}]",
         "metadata.workers 1 → 2, osapi_compute.http.keepAlive true → false"
     )]
-    #[case("{a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1}", "{}",
-        "a removed, b removed, c removed, d removed, e removed, f removed and 2 more")]
+    #[case(
+        "{a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1}",
+        "{}",
+        "a removed, b removed, c removed, d removed, e removed, f removed and 2 more"
+    )]
     fn settings_in_words(#[case] from: &str, #[case] to: &str, #[case] expected: &str) {
         assert_eq!(of_settings(from, to), expected);
     }

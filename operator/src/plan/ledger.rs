@@ -124,7 +124,9 @@ mod tests {
 
     #[test]
     fn a_step_keeps_its_number_until_it_is_done() {
-        let (number, hash) = Ledger::new("uid", &[]).number(&need("a", "1", "2")).unwrap();
+        let (number, hash) = Ledger::new("uid", &[])
+            .number(&need("a", "1", "2"))
+            .unwrap();
         assert_eq!(number, 1);
         for (state, expected) in [
             (PlanState::Waiting, 1),
@@ -132,7 +134,9 @@ mod tests {
             (PlanState::Done, 2),
         ] {
             let old = [item(1, &hash, state)];
-            let again = Ledger::new("uid", &old).number(&need("a", "1", "2")).unwrap();
+            let again = Ledger::new("uid", &old)
+                .number(&need("a", "1", "2"))
+                .unwrap();
             assert_eq!(again.0, expected, "{state:?}");
             assert_eq!(again.1 == hash, expected == 1);
         }
@@ -144,7 +148,9 @@ mod tests {
     #[case::other_pods("uid", need("a", "0", "2"))]
     #[case::other_target("uid", need("a", "1", "3"))]
     fn a_hash_is_good_for_one_step_alone(#[case] uid: &str, #[case] other: Need) {
-        let (_, hash) = Ledger::new("uid", &[]).number(&need("a", "1", "2")).unwrap();
+        let (_, hash) = Ledger::new("uid", &[])
+            .number(&need("a", "1", "2"))
+            .unwrap();
         assert_ne!(Ledger::new(uid, &[]).number(&other).unwrap().1, hash);
     }
 

@@ -8,10 +8,10 @@ use kube::ResourceExt;
 use serde_yaml::{Mapping, Value};
 
 use super::Situation;
+use crate::Error;
 use crate::desired::Workload;
 use crate::history::{self, Record};
 use crate::names::{self, RELOAD_ANNOTATION};
-use crate::Error;
 
 const RELOAD_LINE: &str = "# reload-at: ";
 

@@ -1,15 +1,14 @@
 //! One Deployment: what it is given now.
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
-use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kilonova_config::{COLD_FILE, HOT_FILE};
 use kube::ResourceExt;
 
 use super::decision::{Decision, Facts, decide};
 use super::ledger::Need;
+use super::stamps::{stamp, stamped, stripped};
 use super::{Situation, Steps, difference, need, settings};
 use crate::api::{ApiServiceSpec, Effect, PlanState, UpdatePolicy};
-use crate::confirm::Expected;
 use crate::desired::{Workload, desired};
 use crate::history::{self, Record};
 use crate::names::{
@@ -41,7 +40,11 @@ pub fn steer(steps: &mut Steps<'_>, wanted: &Workload) -> Result<Steered, Error>
     let running = running.filter(|running| observed::is_own(service, *running));
     let record = running.and_then(|it| history::of(it, &seen.revisions, &seen.config_maps));
     if let Some(running) = running {
-        count(steps, wanted, running.spec.as_ref().and_then(|spec| spec.replicas))?;
+        count(
+            steps,
+            wanted,
+            running.spec.as_ref().and_then(|spec| spec.replicas),
+        )?;
     }
     match record {
         Some(record) => known(steps, wanted, &record),
@@ -69,21 +72,39 @@ fn new(steps: &mut Steps<'_>, wanted: &Workload, absent: bool) -> Result<Steered
             blocked: situation.blocked(wanted).is_some(),
             ..Facts::default()
         });
-        need.what = format!("podLayout: {} instead of {}", wanted.name, others.join(", "));
+        need.what = format!(
+            "podLayout: {} instead of {}",
+            wanted.name,
+            others.join(", ")
+        );
         may_exist = decision.renew;
-        held = announce(steps, wanted, need, (number, hash, approved), decision.renew, SPEC);
+        held = announce(
+            steps,
+            wanted,
+            need,
+            (number, hash, approved),
+            decision.renew,
+            SPEC,
+        );
     }
-    finish(steps, workload, &history::text(&wanted.live, HOT_FILE), None, Steered {
-        workload: wanted.clone(),
-        object: None,
-        serves: None,
-        may_exist,
-        held,
-        stays: false,
-    })
+    finish(
+        steps,
+        workload,
+        &history::text(&wanted.live, HOT_FILE),
+        None,
+        Steered {
+            workload: wanted.clone(),
+            object: None,
+            serves: None,
+            may_exist,
+            held,
+            stays: false,
+        },
+    )
 }
 
-const SPEC: &str = "the resource changed";
+/// Why a step is taken.
+pub const SPEC: &str = "the resource changed";
 const OPERATOR: &str = "the operator's release changed";
 
 /// A Deployment with a record.
@@ -91,7 +112,8 @@ fn known(steps: &mut Steps<'_>, wanted: &Workload, record: &Record) -> Result<St
     let situation = steps.situation;
     let (service, policy) = (situation.service, situation.service.spec.update_policy);
     let blocked = situation.blocked(wanted).is_some();
-    let before = [RESTART_ANNOTATION, DEADLINE_ANNOTATION].map(|key| stamped(&record.template, key));
+    let before =
+        [RESTART_ANNOTATION, DEADLINE_ANNOTATION].map(|key| stamped(&record.template, key));
     let token = service.annotations().get(RESTART_ANNOTATION).cloned();
     let restart = token.is_some() && token != before[0];
     let deadline = situation.seen.overdue(&wanted.name);
@@ -99,10 +121,15 @@ fn known(steps: &mut Steps<'_>, wanted: &Workload, record: &Record) -> Result<St
     let overdue = deadline.is_some() && deadline != before[1];
 
     let plain = stripped(&record.template);
-    let target = observed::template(&wanted.deployment).cloned().unwrap_or_default();
+    let target = observed::template(&wanted.deployment)
+        .cloned()
+        .unwrap_or_default();
     let lost = record.spec.is_null();
     let differs = if lost {
-        !difference::covers(&serde_json::to_value(&plain)?, &serde_json::to_value(&target)?)
+        !difference::covers(
+            &serde_json::to_value(&plain)?,
+            &serde_json::to_value(&target)?,
+        )
     } else {
         plain != target
     };
@@ -135,40 +162,56 @@ fn known(steps: &mut Steps<'_>, wanted: &Workload, record: &Record) -> Result<St
         let mut need = need(wanted, Effect::Roll, text(&before[0]), text(&token));
         need.what = format!("{RESTART_ANNOTATION} changed");
         let id = steps.number(&need)?;
-        announce(steps, wanted, need, id, decision.restart, "restart-at is its own approval");
+        announce(
+            steps,
+            wanted,
+            need,
+            id,
+            decision.restart,
+            "restart-at is its own approval",
+        );
     }
     if let Some(id) = replacement_id.filter(|_| !(differs && decision.renew)) {
-        replacement.what = "pods that do not take over what is mounted".to_owned();
+        "pods that do not take over what is mounted".clone_into(&mut replacement.what);
         let why = "a pod answered after its deadline that it runs with something old";
         let message = announce(steps, wanted, replacement, id, decision.replace, why);
         held = held.or(message);
     }
-    let workload = given(&decision, wanted, record, token, deadline);
+    let workload = given(decision, wanted, record, token, deadline);
     let live = if decision.renew {
         history::text(&wanted.live, HOT_FILE)
     } else {
         // Settings of an older release that cannot be read any more stay as they are.
         settings::for_running(record, wanted).or_else(|_| {
-            let there = situation.observed.config_maps.get(&workload.live.name_any());
+            let there = situation
+                .observed
+                .config_maps
+                .get(&workload.live.name_any());
             let there = there.map(|map| history::text(map, HOT_FILE));
             there.ok_or(Error::Incomplete("live settings"))
         })?
     };
     let kept = (!(decision.renew && (differs || lost))).then_some(record);
     let stays = observed::template(&workload.deployment) == Some(&record.template);
-    finish(steps, workload, &live, kept, Steered {
-        workload: wanted.clone(),
-        object: None,
-        serves: record.asked().filter(|_| !decision.renew),
-        may_exist: true,
-        held,
-        stays,
-    })
+    finish(
+        steps,
+        workload,
+        &live,
+        kept,
+        Steered {
+            workload: wanted.clone(),
+            object: None,
+            serves: record.asked().filter(|_| !decision.renew),
+            may_exist: true,
+            held,
+            stays,
+        },
+    )
 }
 
 /// The Deployment with its template, its cold settings and its stamps.
 fn given(
-    decision: &Decision,
+    decision: Decision,
     wanted: &Workload,
     record: &Record,
     token: Option<String>,
@@ -186,8 +229,16 @@ fn given(
     let stays = |key| stamped(&record.template, key);
     let restart = token.filter(|_| decision.restart);
     let deadline = deadline.filter(|_| decision.replace);
-    stamp(&mut workload, RESTART_ANNOTATION, restart.or_else(|| stays(RESTART_ANNOTATION)));
-    stamp(&mut workload, DEADLINE_ANNOTATION, deadline.or_else(|| stays(DEADLINE_ANNOTATION)));
+    stamp(
+        &mut workload,
+        RESTART_ANNOTATION,
+        restart.or_else(|| stays(RESTART_ANNOTATION)),
+    );
+    stamp(
+        &mut workload,
+        DEADLINE_ANNOTATION,
+        deadline.or_else(|| stays(DEADLINE_ANNOTATION)),
+    );
     workload
 }
 
@@ -205,12 +256,18 @@ fn finish(
     let record = match kept {
         None => Record::of(image, &situation.service.spec, &workload)?,
         Some(record) => Record {
-            template: observed::template(&workload.deployment).cloned().unwrap_or_default(),
+            template: observed::template(&workload.deployment)
+                .cloned()
+                .unwrap_or_default(),
             ..record.clone()
         },
     };
     let object = record.object(&workload, &situation.observed.revisions)?;
-    let annotations = workload.deployment.metadata.annotations.get_or_insert_default();
+    let annotations = workload
+        .deployment
+        .metadata
+        .annotations
+        .get_or_insert_default();
     annotations.insert(RECORD_ANNOTATION.to_owned(), object.name_any());
     Ok(Steered {
         workload,
@@ -259,59 +316,7 @@ fn count(steps: &mut Steps<'_>, wanted: &Workload, there: Option<i32>) -> Result
     let to = wanted.replicas;
     let mut need = need(wanted, Effect::None, there.to_string(), to.to_string());
     need.what = format!("replicas {there} → {to}");
-    need.why = SPEC.to_owned();
-    let (number, hash, _) = steps.number(&need)?;
-    steps.add(need, number, hash);
-    Ok(())
-}
-
-/// Says what running pods take over, if that is not what the status says they run with.
-pub fn reload(
-    steps: &mut Steps<'_>,
-    steered: &Steered,
-    expected: Option<&Expected>,
-) -> Result<(), Error> {
-    let (situation, workload) = (steps.situation, &steered.workload);
-    let status = situation.service.status.as_ref();
-    let before = status.and_then(|status| {
-        let mut states = status.apis.iter();
-        let state = states.find(|state| workload.apis.iter().any(|api| api.as_str() == state.name))?;
-        Some((status, state.revision.as_ref()?))
-    });
-    let (Some(expected), Some((status, revision)), true) = (expected, before, steered.stays) else {
-        return Ok(());
-    };
-    let prints = |name: &str| {
-        let state = status.apis.iter().find(|state| state.name == name);
-        state.and_then(|state| Some(state.tls.as_ref()?.fingerprint.clone()))
-    };
-    let rotated: Vec<String> = expected
-        .certificates
-        .iter()
-        .filter(|(name, facts)| prints(name).is_some_and(|before| before != facts.fingerprint))
-        .map(|(name, facts)| format!("certificate of {name}: serial {}", facts.serial))
-        .collect();
-    if revision.desired == expected.revision && rotated.is_empty() {
-        return Ok(());
-    }
-    let there = situation.observed.config_maps.get(&workload.live.name_any());
-    let from = there.map(|map| history::text(map, HOT_FILE)).unwrap_or_default();
-    let to = history::text(&workload.live, HOT_FILE);
-    let again = settings::token(&from) != settings::token(&to);
-    let mut words = rotated;
-    if from != to {
-        words.insert(0, difference::of_settings(&from, &to));
-    } else if words.is_empty() {
-        words.push("contents of the Secrets".to_owned());
-    }
-    let mut need = need(workload, Effect::Reload, revision.desired.clone(), expected.digest());
-    need.what = words.join(", ");
-    need.why = match (from == to, again) {
-        (true, _) => "a Secret changed",
-        (false, true) => "reload-at changed",
-        (false, false) => SPEC,
-    }
-    .to_owned();
+    SPEC.clone_into(&mut need.why);
     let (number, hash, _) = steps.number(&need)?;
     steps.add(need, number, hash);
     Ok(())
@@ -341,31 +346,4 @@ fn others(situation: &Situation<'_>, wanted: &Workload) -> Vec<String> {
     own.filter(|one| wanted.apis.iter().any(|api| observed::runs(one, *api)))
         .map(ResourceExt::name_any)
         .collect()
-}
-
-fn stamped(template: &PodTemplateSpec, key: &str) -> Option<String> {
-    let annotations = template.metadata.as_ref()?.annotations.as_ref()?;
-    annotations.get(key).cloned()
-}
-
-fn stamp(workload: &mut Workload, key: &str, value: Option<String>) {
-    if let (Some(value), Some(spec)) = (value, &mut workload.deployment.spec) {
-        let metadata = spec.template.metadata.get_or_insert_default();
-        let annotations = metadata.annotations.get_or_insert_default();
-        annotations.insert(key.to_owned(), value);
-    }
-}
-
-/// A template without what we stamp into it.
-fn stripped(template: &PodTemplateSpec) -> PodTemplateSpec {
-    let mut template = template.clone();
-    if let Some(metadata) = &mut template.metadata
-        && let Some(annotations) = &mut metadata.annotations
-    {
-        annotations.retain(|key, _| ![RESTART_ANNOTATION, DEADLINE_ANNOTATION].contains(&key.as_str()));
-        if annotations.is_empty() {
-            metadata.annotations = None;
-        }
-    }
-    template
 }

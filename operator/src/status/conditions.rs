@@ -106,7 +106,13 @@ pub(super) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
         ],
     };
     let progressing = progressing(&reconciling);
-    let findings = [ready, reconciling, stalled, available(evidence), progressing];
+    let findings = [
+        ready,
+        reconciling,
+        stalled,
+        available(evidence),
+        progressing,
+    ];
     let findings = findings
         .into_iter()
         .chain(tls(evidence))
@@ -127,7 +133,12 @@ fn progressing(reconciling: &Finding) -> Finding {
         let (reason, message) = (reconciling.reason.clone(), reconciling.message.clone());
         return finding(PROGRESSING, true, reason, message);
     }
-    finding(PROGRESSING, false, "Settled", "no pod is being replaced or takes over settings")
+    finding(
+        PROGRESSING,
+        false,
+        "Settled",
+        "no pod is being replaced or takes over settings",
+    )
 }
 
 /// The first of these that applies.
@@ -141,7 +152,8 @@ fn phase(evidence: &Evidence<'_>) -> Phase {
     if evidence.service.spec.paused && course.unserved {
         return Phase::Stalled {
             reason: "Paused".to_owned(),
-            message: "spec.paused is set: nothing is done; status.plan says what would be".to_owned(),
+            message: "spec.paused is set: nothing is done; status.plan says what would be"
+                .to_owned(),
         };
     }
     if let Some(obstacle) = report.obstacles.iter().find(|obstacle| obstacle.stalls) {

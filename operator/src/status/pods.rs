@@ -89,7 +89,9 @@ pub fn database(evidence: &Evidence<'_>) -> Option<Said> {
     if !found().any(has) {
         return None;
     }
-    let seen: Vec<_> = found().filter_map(|found| found.database.as_ref()).collect();
+    let seen: Vec<_> = found()
+        .filter_map(|found| found.database.as_ref())
+        .collect();
     let unreachable = seen.iter().find(|database| !database.reachable);
     let (holds, reason, message) = match unreachable {
         Some(database) => {

@@ -4,7 +4,10 @@
 
 mod answers;
 mod apiserver;
+mod changes;
 mod children;
 mod permissions;
+mod pods;
+mod policies;
 mod secrets;
 mod world;

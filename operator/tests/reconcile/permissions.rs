@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::world::{World, pod};
+use crate::pods::FakePod;
+use crate::world::World;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,12 +45,12 @@ async fn asked() -> BTreeSet<Permission> {
         World::with("{apis: [{name: osapi_compute, tls: {secretName: a}}, {name: metadata}]}");
     world.certificate("a");
     world.reconcile().await;
-    world.server.put("pods", pod("p", "metadata", None));
     world.bring_up();
     world.spec("{apis: [{name: metadata, workers: 3, port: 80}]}");
     world.reconcile().await;
     world.bring_up();
     world.reconcile().await;
+    let _pod = FakePod::of(&world, "nova-metadata", "p").await;
     world.spec("{apis: [{name: metadata, workers: 4, port: 80}]}");
     world.reconcile().await;
     let mut asked: BTreeSet<Permission> = world
@@ -68,6 +69,7 @@ async fn asked() -> BTreeSet<Permission> {
         asked.insert(permission(group, resource, "create"));
         asked.insert(permission(group, resource, "watch"));
     }
+    asked.insert(permission("apps", "controllerrevisions", "create"));
     asked.insert(permission("events.k8s.io", "events", "patch"));
     for (group, resource) in [("kilonova.dev", "novaapiservices"), ("", "secrets")] {
         asked.insert(permission(group, resource, "list"));

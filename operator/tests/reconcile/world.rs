@@ -58,6 +58,19 @@ impl World {
         self.context = context(&self.server);
     }
 
+    /// Another release of the operator takes over.
+    pub fn upgrade(&mut self, server_image: &str) {
+        self.restart();
+        server_image.clone_into(&mut self.context.release.server_image);
+    }
+
+    /// The user annotates the resource.
+    pub fn annotate(&self, key: &str, value: &str) {
+        self.server.change("novaapiservices", "nova", |service| {
+            service["metadata"]["annotations"][key] = value.into();
+        });
+    }
+
     pub async fn try_reconcile(&self) -> Result<Outcome, Error> {
         let key = Key {
             namespace: "cloud".to_owned(),
