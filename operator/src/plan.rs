@@ -88,10 +88,14 @@ impl Situation<'_> {
         approved.is_some_and(|hashes| hashes.split(',').any(|one| one.trim() == hash))
     }
 
-    /// Whether the live settings of a workload are there as they should be.
-    fn has(&self, workload: &Workload) -> bool {
+    /// What the pods of a workload should answer. Nobody can confirm what is not written.
+    fn expected(&self, workload: &Workload) -> Option<Expected> {
         let there = self.observed.config_maps.get(&workload.live.name_any());
-        there.is_some_and(|there| there.data == workload.live.data)
+        let written = there.is_some_and(|there| there.data == workload.live.data);
+        if self.blocked(workload).is_some() || (self.service.spec.paused && !written) {
+            return None;
+        }
+        expected(workload, &self.observed.secrets)
     }
 
     fn apis(workload: &Workload) -> String {
@@ -128,18 +132,9 @@ pub fn course(situation: &Situation<'_>) -> Result<Course, Error> {
     course.desired.workloads.clear();
     for one in steered {
         let name = one.workload.name.clone();
-        // Nobody can confirm what is not written.
-        let waits = !one.may_exist || situation.blocked(&one.workload).is_some();
-        let known = if waits || (service.spec.paused && !situation.has(&one.workload)) {
-            None
-        } else {
-            expected(&one.workload, &situation.observed.secrets)
-        };
-        reload::reload(&mut steps, &one, known.as_ref())?;
-        course.expected.insert(name.clone(), known);
-        course
-            .records
-            .extend(one.object.map(|object| (name.clone(), object)));
+        reload::reload(&mut steps, &one)?;
+        course.expected.insert(name.clone(), one.expected);
+        course.records.insert(name.clone(), one.object);
         if !one.may_exist {
             course.not_yet.insert(name);
         }

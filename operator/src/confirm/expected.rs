@@ -96,3 +96,91 @@ fn certificates(
     });
     served.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::ByteString;
+    use k8s_openapi::api::core::v1::Secret;
+    use serde_json::json;
+
+    const COLD: &str = "{apis: [{name: metadata, tls: {certificateDirectory: /tls, clientAuth: {caFile: /ca/a, crlFile: \
+                        /ca/b}}}], database: {connectionFile: /db/url}}";
+    const LIVE: &str = "nonce: known";
+
+    fn workload() -> Workload {
+        let release = crate::desired::Release {
+            server_image: "i".to_owned(),
+        };
+        let service = json!({"apiVersion": "kilonova.dev/v1alpha1", "kind": "ApiService",
+            "metadata": {"name": "nova", "uid": "u"}, "spec": {"apis": [{"name": "metadata"}]}});
+        let service = serde_json::from_value(service).unwrap();
+        let mut workload = crate::desired::desired(&service, &release)
+            .unwrap()
+            .workloads
+            .remove(0);
+        let mounts = |name: &str| json!({"name": name, "mountPath": format!("/{name}")});
+        let volume = |name: &str| json!({"name": name, "secret": {"secretName": name}});
+        let names = ["tls", "ca", "db"];
+        let template = json!({"spec": {
+            "containers": [{"name": "kilonova", "volumeMounts": names.map(mounts)}],
+            "volumes": names.map(volume),
+        }});
+        let spec = workload.deployment.spec.as_mut().unwrap();
+        spec.template = serde_json::from_value(template).unwrap();
+        workload.cold.data = Some([(COLD_FILE.to_owned(), COLD.to_owned())].into());
+        workload.live.data = Some([(HOT_FILE.to_owned(), LIVE.to_owned())].into());
+        workload
+    }
+
+    fn secrets() -> Secrets {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let wanted = rcgen::CertificateParams::new(vec!["nova.test".to_owned()]).unwrap();
+        let certificate = wanted.self_signed(&key).unwrap().pem();
+        let secret = |name: &str, data: &[(&str, &str)]| {
+            let data = data.iter().map(|(key, value)| {
+                let value = ByteString(value.as_bytes().to_vec());
+                ((*key).to_owned(), value)
+            });
+            let secret = Secret {
+                data: Some(data.collect()),
+                ..Secret::default()
+            };
+            (name.to_owned(), secret)
+        };
+        [
+            secret(
+                "tls",
+                &[("tls.crt", &certificate), ("tls.key", &key.serialize_pem())],
+            ),
+            secret("ca", &[("a", "authorities"), ("b", "revoked")]),
+            secret("db", &[("url", "mysql://nova")]),
+        ]
+        .into()
+    }
+
+    #[test]
+    fn everything_that_is_mounted_is_part_of_it() {
+        let (workload, mut secrets) = (workload(), secrets());
+        let found = expected(&workload, &secrets).unwrap();
+        let sources = [
+            source(SourceKind::Configuration, COLD_FILE, COLD.as_bytes()),
+            source(SourceKind::Configuration, HOT_FILE, LIVE.as_bytes()),
+            source(SourceKind::ClientAuthorities, "metadata", b"authorities"),
+            source(SourceKind::RevocationLists, "metadata", b"revoked"),
+            source(SourceKind::Database, "", b"mysql://nova"),
+        ];
+        assert_eq!(found.revision, revision(b"known", &sources));
+        assert_eq!(found.certificates["metadata"].fingerprint.len(), 64);
+        assert!(found.database);
+        secrets.remove("db");
+        assert_eq!(expected(&workload, &secrets), None);
+    }
+
+    #[test]
+    fn without_a_nonce_nobody_knows() {
+        let mut workload = workload();
+        workload.live.data = Some([(HOT_FILE.to_owned(), "{}".to_owned())].into());
+        assert_eq!(expected(&workload, &secrets()), None);
+    }
+}

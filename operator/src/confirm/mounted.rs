@@ -54,3 +54,61 @@ fn key<'a>(source: &'a SecretVolumeSource, file: &'a str) -> Option<&'a str> {
             .map(|item| item.key.as_str()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    #[rstest]
+    #[case("/tls/tls.crt", Some("certificate"))]
+    #[case("/tls/tls.key", None)] // not among the items
+    #[case("/tls/other/name", Some("deeper"))] // the longest mount counts
+    #[case("/all/url", Some("url"))]
+    #[case("/joined/here", Some("url"))]
+    #[case("/joined/url", None)]
+    #[case("/absent/url", None)]
+    #[case("/tls", None)]
+    #[case("/elsewhere", None)]
+    fn a_file_is_what_its_secret_holds(#[case] path: &str, #[case] expected: Option<&str>) {
+        let template = json!({"spec": {
+            "containers": [{"name": "kilonova", "volumeMounts": [
+                {"name": "tls", "mountPath": "/tls"}, {"name": "deep", "mountPath": "/tls/other"},
+                {"name": "all", "mountPath": "/all"}, {"name": "joined", "mountPath": "/joined"},
+                {"name": "absent", "mountPath": "/absent"},
+            ]}],
+            "volumes": [
+                {"name": "tls", "secret": {"secretName": "a", "items": [{"key": "crt", "path": "tls.crt"}]}},
+                {"name": "deep", "secret": {"secretName": "a", "items": [{"key": "deep", "path": "name"}]}},
+                {"name": "all", "secret": {"secretName": "b"}},
+                {"name": "joined", "projected": {"sources": [
+                    {"configMap": {"name": "c"}},
+                    {"secret": {"name": "b", "items": [{"key": "url", "path": "here"}]}},
+                ]}},
+                {"name": "absent", "secret": {"secretName": "none"}},
+            ],
+        }});
+        let secret = |data: &[(&str, &str)]| {
+            let data = data.iter().map(|(key, value)| {
+                let value = k8s_openapi::ByteString(value.as_bytes().to_vec());
+                ((*key).to_owned(), value)
+            });
+            k8s_openapi::api::core::v1::Secret {
+                data: Some(data.collect()),
+                ..Default::default()
+            }
+        };
+        let secrets: Secrets = [
+            (
+                "a".to_owned(),
+                secret(&[("crt", "certificate"), ("deep", "deeper")]),
+            ),
+            ("b".to_owned(), secret(&[("url", "url")])),
+        ]
+        .into();
+        let template = serde_json::from_value(template).unwrap();
+        let found = content(&template, &secrets, path);
+        assert_eq!(found, expected.map(str::as_bytes));
+    }
+}

@@ -7,15 +7,10 @@ use super::steering::{SPEC, Steered};
 use super::{Steps, difference, need, settings};
 use crate::Error;
 use crate::api::Effect;
-use crate::confirm::Expected;
 use crate::history;
 
 /// Says what running pods take over, if that is not what the status says they run with.
-pub fn reload(
-    steps: &mut Steps<'_>,
-    steered: &Steered,
-    expected: Option<&Expected>,
-) -> Result<(), Error> {
+pub fn reload(steps: &mut Steps<'_>, steered: &Steered) -> Result<(), Error> {
     let (situation, workload) = (steps.situation, &steered.workload);
     let status = situation.service.status.as_ref();
     let before = status.and_then(|status| {
@@ -24,7 +19,9 @@ pub fn reload(
             rows.find(|state| workload.apis.iter().any(|api| api.as_str() == state.name))?;
         Some((status, state.revision.as_ref()?))
     });
-    let (Some(expected), Some((status, revision)), true) = (expected, before, steered.stays) else {
+    let (Some(expected), Some((status, revision)), true) =
+        (&steered.expected, before, steered.stays)
+    else {
         return Ok(());
     };
     let prints = |name: &str| {

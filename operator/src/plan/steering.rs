@@ -9,6 +9,7 @@ use super::ledger::Need;
 use super::stamps::{stamp, stamped, stripped};
 use super::{Situation, Steps, difference, need, settings};
 use crate::api::{ApiServiceSpec, Effect, PlanState, UpdatePolicy};
+use crate::confirm::Expected;
 use crate::desired::{Workload, desired};
 use crate::history::{self, Record};
 use crate::names::{
@@ -21,7 +22,7 @@ pub struct Steered {
     /// As it is applied.
     pub workload: Workload,
     /// What keeps it.
-    pub object: Option<ControllerRevision>,
+    pub object: ControllerRevision,
     /// The spec its pods serve, if that is not the present one.
     pub serves: Option<ApiServiceSpec>,
     /// Whether it may be made, if it is not there.
@@ -30,6 +31,8 @@ pub struct Steered {
     pub held: Option<String>,
     /// Whether its pods are there and stay.
     pub stays: bool,
+    /// What its pods should answer; `None` while nobody knows.
+    pub expected: Option<Expected>,
 }
 
 /// Decides what a Deployment is given, and says what that does.
@@ -87,126 +90,162 @@ fn new(steps: &mut Steps<'_>, wanted: &Workload, absent: bool) -> Result<Steered
             SPEC,
         );
     }
-    finish(
-        steps,
+    let live = history::text(&wanted.live, HOT_FILE);
+    workload.live = settings::complete(situation, &workload, &live)?;
+    Ok(Steered {
+        serves: None,
+        may_exist,
+        held,
+        stays: false,
+        expected: situation.expected(&workload).filter(|_| may_exist),
+        object: keep(situation, &mut workload, None)?,
         workload,
-        &history::text(&wanted.live, HOT_FILE),
-        None,
-        Steered {
-            workload: wanted.clone(),
-            object: None,
-            serves: None,
-            may_exist,
-            held,
-            stays: false,
-        },
-    )
+    })
 }
 
 /// Why a step is taken.
 pub const SPEC: &str = "the resource changed";
 const OPERATOR: &str = "the operator's release changed";
+const OVERDUE: &str = "a pod answered after its deadline that it runs with something old";
 
 /// A Deployment with a record.
 fn known(steps: &mut Steps<'_>, wanted: &Workload, record: &Record) -> Result<Steered, Error> {
     let situation = steps.situation;
-    let (service, policy) = (situation.service, situation.service.spec.update_policy);
-    let blocked = situation.blocked(wanted).is_some();
-    let before =
-        [RESTART_ANNOTATION, DEADLINE_ANNOTATION].map(|key| stamped(&record.template, key));
+    let service = situation.service;
+    let change = change(situation, wanted, record)?;
+    let before = |key| stamped(&record.template, key);
     let token = service.annotations().get(RESTART_ANNOTATION).cloned();
-    let restart = token.is_some() && token != before[0];
-    let deadline = situation.seen.overdue(&wanted.name);
-    let deadline = deadline.map(|digest| hash::short(digest.as_bytes()));
-    let overdue = deadline.is_some() && deadline != before[1];
-
-    let plain = stripped(&record.template);
-    let target = observed::template(&wanted.deployment)
-        .cloned()
-        .unwrap_or_default();
-    let lost = record.spec.is_null();
-    let differs = if lost {
-        !difference::covers(
-            &serde_json::to_value(&plain)?,
-            &serde_json::to_value(&target)?,
-        )
-    } else {
-        plain != target
+    let token = token.filter(|token| before(RESTART_ANNOTATION).as_ref() != Some(token));
+    let mut facts = Facts {
+        policy: service.spec.update_policy,
+        differs: change.differs,
+        by_user: change.by_user,
+        restart: token.is_some(),
+        blocked: situation.blocked(wanted).is_some(),
+        ..Facts::default()
     };
-    let by_user = differs && is_by_user(situation, wanted, record)?;
-    let mut renewal = need(wanted, Effect::Roll, hash::of(&plain)?, hash::of(&target)?);
-    let text = |stamp: &Option<String>| stamp.clone().unwrap_or_default();
-    let mut replacement = need(wanted, Effect::Roll, text(&before[1]), text(&deadline));
-    let renewal_id = differs.then(|| steps.number(&renewal)).transpose()?;
-    let replacement_id = overdue.then(|| steps.number(&replacement)).transpose()?;
-    let approved = |id: &Option<(i64, String, bool)>| id.as_ref().is_some_and(|id| id.2);
-    let decision = decide(Facts {
-        policy,
-        differs,
-        by_user,
-        restart,
-        overdue,
-        approved: approved(&renewal_id),
-        replacement_approved: approved(&replacement_id),
-        blocked,
-    });
-
     let mut held = None;
-    if let Some(id) = renewal_id {
-        renewal.what = difference::of_pods(record, wanted)?;
-        let why = if by_user { SPEC } else { OPERATOR };
-        let message = announce(steps, wanted, renewal, id, decision.renew, why);
-        held = message.filter(|_| by_user);
+    if change.differs {
+        let mut need = need(wanted, Effect::Roll, change.from, change.to);
+        let id = steps.number(&need)?;
+        facts.approved = id.2;
+        need.what = difference::of_pods(record, wanted)?;
+        let why = if change.by_user { SPEC } else { OPERATOR };
+        let message = announce(steps, wanted, need, id, decide(facts).renew, why);
+        held = message.filter(|_| change.by_user);
     }
-    if restart {
-        let mut need = need(wanted, Effect::Roll, text(&before[0]), text(&token));
+    if let Some(token) = &token {
+        let from = before(RESTART_ANNOTATION).unwrap_or_default();
+        let mut need = need(wanted, Effect::Roll, from, token.clone());
         need.what = format!("{RESTART_ANNOTATION} changed");
         let id = steps.number(&need)?;
+        let goes = decide(facts).restart;
         announce(
             steps,
             wanted,
             need,
             id,
-            decision.restart,
+            goes,
             "restart-at is its own approval",
         );
     }
-    if let Some(id) = replacement_id.filter(|_| !(differs && decision.renew)) {
-        "pods that do not take over what is mounted".clone_into(&mut replacement.what);
-        let why = "a pod answered after its deadline that it runs with something old";
-        let message = announce(steps, wanted, replacement, id, decision.replace, why);
-        held = held.or(message);
+    let decision = decide(facts);
+    let mut workload = given(decision, wanted, record, token);
+    let live = live(situation, wanted, record, &workload, decision.renew)?;
+    workload.live = settings::complete(situation, &workload, &live)?;
+
+    let expected = situation.expected(&workload);
+    let late = overdue(situation, wanted, expected.as_ref());
+    let late = late.filter(|late| before(DEADLINE_ANNOTATION).as_ref() != Some(late));
+    // Pods that are replaced anyway read everything anew.
+    if let Some(late) = late.filter(|_| !(change.differs && decision.renew)) {
+        let from = before(DEADLINE_ANNOTATION).unwrap_or_default();
+        let mut need = need(wanted, Effect::Roll, from, late.clone());
+        let id = steps.number(&need)?;
+        (facts.overdue, facts.replacement_approved) = (true, id.2);
+        let goes = decide(facts).replace;
+        "pods that do not take over what is mounted".clone_into(&mut need.what);
+        held = held.or(announce(steps, wanted, need, id, goes, OVERDUE));
+        if goes {
+            stamp(&mut workload, DEADLINE_ANNOTATION, Some(late));
+        }
     }
-    let workload = given(decision, wanted, record, token, deadline);
-    let live = if decision.renew {
-        history::text(&wanted.live, HOT_FILE)
-    } else {
-        // Settings of an older release that cannot be read any more stay as they are.
-        settings::for_running(record, wanted).or_else(|_| {
-            let there = situation
-                .observed
-                .config_maps
-                .get(&workload.live.name_any());
-            let there = there.map(|map| history::text(map, HOT_FILE));
-            there.ok_or(Error::Incomplete("live settings"))
-        })?
-    };
-    let kept = (!(decision.renew && (differs || lost))).then_some(record);
+    let renewed = decision.renew && (change.differs || record.spec.is_null());
     let stays = observed::template(&workload.deployment) == Some(&record.template);
-    finish(
-        steps,
+    let kept = (!renewed).then_some(record);
+    Ok(Steered {
+        serves: record.asked().filter(|_| !decision.renew),
+        may_exist: true,
+        held,
+        stays,
+        expected,
+        object: keep(situation, &mut workload, kept)?,
         workload,
-        &live,
-        kept,
-        Steered {
-            workload: wanted.clone(),
-            object: None,
-            serves: record.asked().filter(|_| !decision.renew),
-            may_exist: true,
-            held,
-            stays,
-        },
-    )
+    })
+}
+
+/// What became of a Deployment's pods since they were given what they have.
+struct Change {
+    differs: bool,
+    by_user: bool,
+    from: String,
+    to: String,
+}
+
+fn change(situation: &Situation<'_>, wanted: &Workload, record: &Record) -> Result<Change, Error> {
+    let plain = stripped(&record.template);
+    let target = observed::template(&wanted.deployment)
+        .cloned()
+        .unwrap_or_default();
+    // What is seen of a Deployment without a record has the API server's defaults in it.
+    let differs = if record.spec.is_null() {
+        let (held, wanted) = (
+            serde_json::to_value(&plain)?,
+            serde_json::to_value(&target)?,
+        );
+        !difference::covers(&held, &wanted)
+    } else {
+        plain != target
+    };
+    Ok(Change {
+        differs,
+        by_user: differs && is_by_user(situation, wanted, record)?,
+        from: hash::of(&plain)?,
+        to: hash::of(&target)?,
+    })
+}
+
+/// What stands for what a pod should run with, if one said after its deadline that it does not.
+fn overdue(
+    situation: &Situation<'_>,
+    wanted: &Workload,
+    expected: Option<&Expected>,
+) -> Option<String> {
+    let late = situation.seen.overdue(&wanted.name)?;
+    // What it did not take over in time may have been superseded since.
+    let current = expected.is_some_and(|expected| expected.digest() == late);
+    current.then(|| hash::short(late.as_bytes()))
+}
+
+/// The live settings, without what is added to all of them.
+fn live(
+    situation: &Situation<'_>,
+    wanted: &Workload,
+    record: &Record,
+    workload: &Workload,
+    renew: bool,
+) -> Result<String, Error> {
+    if renew {
+        return Ok(history::text(&wanted.live, HOT_FILE));
+    }
+    // Settings of another release that cannot be read any more stay as they are.
+    settings::for_running(record, wanted).or_else(|_| {
+        let maps = &situation.observed.config_maps;
+        let there = maps.get(&workload.live.name_any());
+        there
+            .map(|map| history::text(map, HOT_FILE))
+            .ok_or(Error::Incomplete("live settings"))
+    })
 }
 
 /// The Deployment with its template, its cold settings and its stamps.
@@ -215,7 +254,6 @@ fn given(
     wanted: &Workload,
     record: &Record,
     token: Option<String>,
-    deadline: Option<String>,
 ) -> Workload {
     let mut workload = wanted.clone();
     if !decision.renew {
@@ -226,35 +264,26 @@ fn given(
         workload.cold.data = Some([(COLD_FILE.to_owned(), record.cold.clone())].into());
         workload.live.metadata.name = Some(history::live_name(&record.cold_name));
     }
-    let stays = |key| stamped(&record.template, key);
-    let restart = token.filter(|_| decision.restart);
-    let deadline = deadline.filter(|_| decision.replace);
+    for key in [RESTART_ANNOTATION, DEADLINE_ANNOTATION] {
+        stamp(&mut workload, key, stamped(&record.template, key));
+    }
     stamp(
         &mut workload,
         RESTART_ANNOTATION,
-        restart.or_else(|| stays(RESTART_ANNOTATION)),
-    );
-    stamp(
-        &mut workload,
-        DEADLINE_ANNOTATION,
-        deadline.or_else(|| stays(DEADLINE_ANNOTATION)),
+        token.filter(|_| decision.restart),
     );
     workload
 }
 
-/// Adds the live settings and the record.
-fn finish(
-    steps: &Steps<'_>,
-    mut workload: Workload,
-    live: &str,
+/// The object that keeps what a Deployment is given, which names it.
+fn keep(
+    situation: &Situation<'_>,
+    workload: &mut Workload,
     kept: Option<&Record>,
-    steered: Steered,
-) -> Result<Steered, Error> {
-    let situation = steps.situation;
-    workload.live = settings::complete(situation, &workload, live)?;
+) -> Result<ControllerRevision, Error> {
     let image = &situation.release.server_image;
     let record = match kept {
-        None => Record::of(image, &situation.service.spec, &workload)?,
+        None => Record::of(image, &situation.service.spec, workload)?,
         Some(record) => Record {
             template: observed::template(&workload.deployment)
                 .cloned()
@@ -262,18 +291,11 @@ fn finish(
             ..record.clone()
         },
     };
-    let object = record.object(&workload, &situation.observed.revisions)?;
-    let annotations = workload
-        .deployment
-        .metadata
-        .annotations
-        .get_or_insert_default();
+    let object = record.object(workload, &situation.observed.revisions)?;
+    let annotations = &mut workload.deployment.metadata.annotations;
+    let annotations = annotations.get_or_insert_default();
     annotations.insert(RECORD_ANNOTATION.to_owned(), object.name_any());
-    Ok(Steered {
-        workload,
-        object: Some(object),
-        ..steered
-    })
+    Ok(object)
 }
 
 /// Puts a step that replaces pods into the plan; returns what to do about it if it waits for an approval.

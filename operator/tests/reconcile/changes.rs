@@ -222,6 +222,50 @@ async fn a_pod_that_does_not_follow_is_replaced_at_its_deadline_and_once() {
 }
 
 #[tokio::test]
+async fn what_was_superseded_replaces_no_pod() {
+    let (mut world, pods) = serving(ONE, "nova-metadata", 1).await;
+    let before = template(&world, "nova-metadata");
+    world.spec(&ONE.replace('2', "4"));
+    world.reconcile().await;
+    world.now = NOW + 90;
+    world.reconcile().await;
+    world.spec(&ONE.replace('2', "5"));
+    world.reconcile().await;
+    world.reconcile().await;
+    assert_eq!(template(&world, "nova-metadata"), before);
+    pods[0].reload(&world);
+    world.settle().await;
+    assert_eq!(template(&world, "nova-metadata"), before);
+    assert!(world.condition("Ready").starts_with("True"));
+}
+
+#[tokio::test]
+async fn a_broken_secret_neither_reloads_nor_replaces() {
+    let (mut world, _pods) = serving(TLS, "nova-osapi-compute", 1).await;
+    let before = template(&world, "nova-osapi-compute");
+    let revision = world.status()["apis"][0]["revision"]["desired"].clone();
+    world.secret("api-tls", &[("tls.crt", "junk"), ("tls.key", "junk")]);
+    for _ in 0..3 {
+        world.reconcile().await;
+        world.now += 100;
+    }
+    assert_eq!(template(&world, "nova-osapi-compute"), before);
+    assert_eq!(world.status()["apis"][0]["revision"]["desired"], revision);
+    assert!(
+        world
+            .condition("ConfigAccepted")
+            .starts_with("Unknown WaitingForSecret")
+    );
+    assert!(
+        world
+            .server
+            .writes()
+            .iter()
+            .all(|write| !write.contains("pods"))
+    );
+}
+
+#[tokio::test]
 async fn under_manual_even_the_deadline_waits() {
     let manual = "{updatePolicy: Manual, apis: [{name: metadata, workers: 2}]}";
     let (mut world, _pods) = serving(manual, "nova-metadata", 1).await;
