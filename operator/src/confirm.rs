@@ -24,6 +24,7 @@ use crate::api::{ApiService, ApiState};
 use crate::apply::refresh;
 use crate::cluster::Cluster;
 use crate::desired::Workload;
+use crate::names::SETTINGS_ANNOTATION;
 use crate::plan::Course;
 use crate::{Error, hash, names};
 
@@ -190,17 +191,7 @@ fn is_trusted(service: &ApiService, workload: &Workload, expected: Option<&Expec
 /// The pods of a workload that mount its live settings: those that are replaced anyway are not asked.
 pub fn concerned<'p>(workload: &Workload, pods: &'p [Pod]) -> Vec<&'p Pod> {
     let live = workload.live.name_any();
-    let mounts = |pod: &Pod| {
-        let volumes = pod
-            .spec
-            .iter()
-            .flat_map(|spec| spec.volumes.iter().flatten());
-        let projected = volumes.filter_map(|volume| volume.projected.as_ref());
-        let sources = projected.flat_map(|projected| projected.sources.iter().flatten());
-        sources
-            .filter_map(|source| source.config_map.as_ref())
-            .any(|map| map.name == live)
-    };
+    let mounts = |pod: &Pod| pod.annotations().get(SETTINGS_ANNOTATION) == Some(&live);
     let ended = |pod: &Pod| {
         let phase = pod
             .status
@@ -253,10 +244,7 @@ pub fn judge(
                 } else {
                     watch.confirmed.remove(&uid);
                     found.outdated.push(name);
-                    let began = pod
-                        .status
-                        .as_ref()
-                        .and_then(|status| status.start_time.as_ref());
+                    let began = pod.metadata.creation_timestamp.as_ref();
                     let began = began.map_or(watch.since, |began| began.0.max(watch.since));
                     late |= now.as_second() - began.as_second() >= deadline;
                 }

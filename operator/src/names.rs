@@ -16,6 +16,8 @@ pub const ADMIN_PORT_NAME: &str = "admin";
 pub const REFRESH_ANNOTATION: &str = "kilonova.dev/refresh";
 /// Annotation of a Deployment that names the record of the template it was given.
 pub const RECORD_ANNOTATION: &str = "kilonova.dev/record";
+/// Annotation of pods: the live settings they mount.
+pub const SETTINGS_ANNOTATION: &str = "kilonova.dev/settings";
 /// Annotation of an `ApiService` that lets steps of its plan go ahead: their hashes.
 pub const APPROVE_ANNOTATION: &str = "kilonova.dev/approve";
 /// Annotation of an `ApiService` that replaces its pods, each time it changes; it stands in the pods' template.

@@ -71,7 +71,18 @@ impl Evidence<'_> {
     /// Whether a pod has yet to say that it runs with what it should, and there is still a point in asking soon.
     pub fn is_unconfirmed(&self) -> bool {
         let waits = |found: &Confirmation| !found.is_settled() && !found.overdue;
-        self.confirmations.values().any(waits)
+        self.confirmations.values().any(waits) || self.unseen().is_some()
+    }
+
+    /// A workload of which there are more pods than have been seen: they cannot have been asked. How many were seen, and
+    /// how many there are.
+    fn unseen(&self) -> Option<(&str, usize, usize)> {
+        self.desired.workloads.iter().find_map(|workload| {
+            let there = self.rollout(workload).filter(Rollout::is_complete)?;
+            let there = usize::try_from(there.desired).unwrap_or(0);
+            let seen = self.confirmation(workload)?.pods;
+            (0 < seen && seen < there).then_some((workload.name.as_str(), seen, there))
+        })
     }
 
     fn confirmation(&self, workload: &Workload) -> Option<&Confirmation> {

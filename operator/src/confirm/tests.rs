@@ -107,7 +107,8 @@ fn only_a_pod_that_answered_is_ever_overdue(
 fn a_pod_that_began_later_has_its_own_time() {
     let mut pods = Pods::new(1);
     pods.judge("new", vec![answer("old")], 0);
-    let began = json!({"metadata": {"name": "p0", "uid": "b"}, "status": {"startTime": at(60).to_string()}});
+    let began =
+        json!({"metadata": {"name": "p0", "uid": "b", "creationTimestamp": at(60).to_string()}});
     pods.running = vec![serde_json::from_value(began).unwrap()];
     assert!(!pods.judge("new", vec![answer("old")], 100).overdue);
     assert!(pods.judge("new", vec![answer("old")], 150).overdue);

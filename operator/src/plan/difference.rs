@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::desired::Workload;
 use crate::history::{self, Record};
-use crate::names::{CONTAINER, DEADLINE_ANNOTATION, RESTART_ANNOTATION};
+use crate::names::{CONTAINER, DEADLINE_ANNOTATION, RESTART_ANNOTATION, SETTINGS_ANNOTATION};
 
 /// So many differences are named.
 const NAMED: usize = 6;
@@ -132,7 +132,12 @@ fn pod_words(difference: &Difference) -> Option<String> {
     Some(match path.as_slice() {
         ["metadata", "annotations", RESTART_ANNOTATION] => format!("{RESTART_ANNOTATION} changed"),
         // Their own contents are named by the settings.
-        ["spec", "volumes", "config", ..] | ["metadata", "annotations", DEADLINE_ANNOTATION] => {
+        ["spec", "volumes", "config", ..]
+        | [
+            "metadata",
+            "annotations",
+            DEADLINE_ANNOTATION | SETTINGS_ANNOTATION,
+        ] => {
             return None;
         }
         ["metadata", ..] => "labels or annotations of the pods".to_owned(),

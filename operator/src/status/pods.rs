@@ -127,6 +127,11 @@ pub fn failing(evidence: &Evidence<'_>) -> Option<Trouble> {
 
 /// What pods have yet to say.
 pub fn unconfirmed(evidence: &Evidence<'_>) -> Option<String> {
+    if let Some((name, seen, there)) = evidence.unseen() {
+        return Some(format!(
+            "Deployment {name}: {seen} of {there} pods are known to the operator yet"
+        ));
+    }
     let mut all = evidence.confirmations.iter();
     let (name, found) = all.find(|(_, found)| !found.is_settled())?;
     let late = named(found.outdated.iter().chain(&found.unreachable));

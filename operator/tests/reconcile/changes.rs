@@ -403,6 +403,23 @@ async fn reload_at_makes_pods_read_everything_again() {
 }
 
 #[tokio::test]
+async fn a_pod_that_has_not_been_seen_has_not_confirmed() {
+    let (world, _pods) = serving(ONE, "nova-metadata", 1).await;
+    world.spec(&ONE.replace("{apis", "{replicas: 2, apis"));
+    world.reconcile().await;
+    world.bring_up();
+    world.reconcile().await;
+    let said = world.condition("Ready");
+    assert!(
+        said.starts_with("False Confirming: Deployment nova-metadata: 1 of 2 pods are known"),
+        "{said}"
+    );
+    let _second = FakePod::of(&world, "nova-metadata", "pod-1").await;
+    world.settle().await;
+    assert!(world.condition("Ready").starts_with("True"));
+}
+
+#[tokio::test]
 async fn a_number_of_pods_is_announced_and_touches_none() {
     let world = World::with(BOTH);
     world.settle().await;

@@ -88,6 +88,10 @@ async fn a_new_release_waits_and_nothing_the_user_does_without_replacing_pods_re
     );
     world.reconcile().await;
     pod.reload(&world);
+    let _more = [
+        FakePod::of(&world, NAME, "pod-1").await,
+        FakePod::of(&world, NAME, "pod-2").await,
+    ];
     world.settle().await;
     assert_eq!(template(&world), before);
     assert_eq!(
