@@ -151,7 +151,7 @@ fn known(steps: &mut Steps<'_>, wanted: &Workload, record: &Record) -> Result<St
     }
     let decision = decide(facts);
     let mut workload = given(decision, wanted, record, token);
-    let live = live(situation, wanted, record, &workload, decision.renew)?;
+    let live = live(situation, wanted, record, &workload, decision.renew);
     workload.live = settings::complete(situation, &workload, &live)?;
 
     let expected = situation.expected(&workload);
@@ -234,17 +234,16 @@ fn live(
     record: &Record,
     workload: &Workload,
     renew: bool,
-) -> Result<String, Error> {
+) -> String {
+    let rendered = || history::text(&wanted.live, HOT_FILE);
     if renew {
-        return Ok(history::text(&wanted.live, HOT_FILE));
+        return rendered();
     }
-    // Settings of another release that cannot be read any more stay as they are.
-    settings::for_running(record, wanted).or_else(|_| {
+    // Settings of another release that cannot be understood any more stay as they are.
+    settings::for_running(record, wanted).unwrap_or_else(|_| {
         let maps = &situation.observed.config_maps;
         let there = maps.get(&workload.live.name_any());
-        there
-            .map(|map| history::text(map, HOT_FILE))
-            .ok_or(Error::Incomplete("live settings"))
+        there.map_or_else(rendered, |map| history::text(map, HOT_FILE))
     })
 }
 

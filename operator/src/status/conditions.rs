@@ -213,12 +213,17 @@ fn phase(evidence: &Evidence<'_>) -> Phase {
         .verdicts
         .iter()
         .filter_map(|verdict| verdict.problem.as_ref());
-    match problems.next() {
-        Some(problem) => Phase::Ready {
+    let unreachable = pods::config_accepted(evidence).filter(|said| said.holds.is_none());
+    match (problems.next(), unreachable) {
+        (Some(problem), _) => Phase::Ready {
             reason: problem.reason.to_owned(),
             message: problem.message.clone(),
         },
-        None => Phase::Ready {
+        (None, Some(said)) => Phase::Ready {
+            reason: said.reason.to_owned(),
+            message: said.message,
+        },
+        (None, None) => Phase::Ready {
             reason: "Serving".to_owned(),
             message: "every API is served by all its pods".to_owned(),
         },

@@ -310,7 +310,11 @@ async fn a_pod_that_cannot_be_asked_is_never_replaced() {
     assert_eq!(template(&world, "nova-metadata"), before);
     assert!(world.condition("ConfigAccepted").starts_with(unknown));
     // Every pod that can be asked has confirmed.
-    assert!(world.condition("Ready").starts_with("True"));
+    assert!(
+        world
+            .condition("Ready")
+            .starts_with("True StatusUnreachable")
+    );
     world.server.writes();
     world.reconcile().await;
     assert_eq!(world.server.writes(), Vec::<String>::new());
