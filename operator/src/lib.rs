@@ -10,20 +10,24 @@
 //!                                    └─ status, events ◄──────────────────────────┘
 //! ```
 //!
-//! Everything but [`cluster`], [`apply`] and [`observed`] is a pure function; those three do all input and output.
+//! Everything but [`cluster`], [`apply`] and [`observed`] is a pure function; those three do all input and output. Around
+//! it stand [`controller`] (when), [`lease`] (whether) and [`permissions`] (what at most).
 
 pub mod api;
 pub mod apply;
 pub mod cluster;
 pub mod controller;
+pub mod definition;
 pub mod desired;
 pub mod error;
 pub mod events;
 pub mod hash;
+pub mod lease;
 pub mod memory;
 pub mod metrics;
 pub mod names;
 pub mod observed;
+pub mod permissions;
 pub mod probes;
 pub mod reconcile;
 pub mod rollout;

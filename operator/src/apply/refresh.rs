@@ -17,6 +17,9 @@ pub async fn refresh(
     workload: &Workload,
     token: &str,
 ) -> Result<(), Error> {
+    if !cluster.refreshes() {
+        return Ok(());
+    }
     let namespace = service.namespace().unwrap_or_default();
     let spec = workload.deployment.spec.as_ref();
     let labels = spec.and_then(|spec| spec.selector.match_labels.as_ref());

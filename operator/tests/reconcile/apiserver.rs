@@ -1,13 +1,32 @@
-//! A small API server in memory: enough of get, list, apply, merge patch, create and delete to reconcile against, and a
-//! log of every request.
+//! A small API server in memory: enough of get, list, watch, apply, merge patch, create, update and delete to reconcile
+//! against, and a log of every request. What the operator's permissions do not allow is refused.
+
+mod address;
+pub mod faults;
+mod history;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use http::{Method, Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use kilonova_operator::cluster::traffic::Traffic;
+use kilonova_operator::lease::gate::Gate;
+use kilonova_operator::metrics::Metrics;
+use kilonova_operator::permissions;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
+use tower::{Layer, service_fn};
+
+use self::address::{Address, address, decoded};
+use self::faults::Faults;
+use self::history::History;
+
+type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// A request as it is told in tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,31 +50,28 @@ struct State {
     refused: Option<String>,
     leaving: bool,
     versions: u64,
+    history: History,
+    faults: Faults,
 }
 
 /// The API server.
 #[derive(Clone, Default)]
 pub struct ApiServer(Arc<Mutex<State>>);
 
-struct Address {
-    group: String,
-    collection: String,
-    resource: String,
-    name: Option<String>,
-    subresource: Option<String>,
-}
-
 impl ApiServer {
-    /// A client of it; lives as long as the test's runtime.
+    /// A client of it.
     pub fn client(&self) -> Client {
-        let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+        self.client_through(Gate::open(), Metrics::new().unwrap())
+    }
+
+    /// A client whose writes ask a gate, and whose requests are counted.
+    pub fn client_through(&self, gate: Gate, metrics: Metrics) -> Client {
         let server = self.clone();
-        tokio::spawn(async move {
-            while let Some((request, respond)) = handle.next_request().await {
-                respond.send_response(server.answer(request).await);
-            }
+        let service = service_fn(move |request: Request<Body>| {
+            let server = server.clone();
+            async move { Ok::<_, Infallible>(server.answer(request).await) }
         });
-        Client::new(service, "default")
+        Client::new(Traffic { gate, metrics }.layer(service), "default")
     }
 
     /// Puts an object there, as somebody else would.
@@ -68,17 +84,13 @@ impl ApiServer {
         if object["metadata"]["uid"].is_null() {
             object["metadata"]["uid"] = format!("uid-of-{path}").into();
         }
-        object["metadata"]["resourceVersion"] = state.next_version().into();
-        state.objects.insert(path, object);
+        state.store(path, object);
     }
 
     /// Takes an object away.
     pub fn remove(&self, collection: &str, name: &str) {
-        self.0
-            .lock()
-            .unwrap()
-            .objects
-            .remove(&format!("{collection}/{name}"));
+        let mut state = self.0.lock().unwrap();
+        state.take(&format!("{collection}/{name}"));
     }
 
     /// An object as it is.
@@ -105,13 +117,10 @@ impl ApiServer {
     /// Changes an object, as somebody else would.
     pub fn change(&self, collection: &str, name: &str, change: impl FnOnce(&mut Value)) {
         let mut state = self.0.lock().unwrap();
-        let version = state.next_version();
-        let object = state
-            .objects
-            .get_mut(&format!("{collection}/{name}"))
-            .unwrap();
-        change(object);
-        object["metadata"]["resourceVersion"] = version.into();
+        let path = format!("{collection}/{name}");
+        let mut object = state.objects[&path].clone();
+        change(&mut object);
+        state.store(path, object);
     }
 
     /// Somebody else is faster: the object is there when the operator is about to write one of its name.
@@ -146,7 +155,8 @@ impl ApiServer {
         let writes = self
             .asked()
             .into_iter()
-            .filter(|asked| !["get", "list"].contains(&asked.verb));
+            .filter(|asked| !["get", "list", "watch"].contains(&asked.verb))
+            .filter(|asked| asked.resource != "leases");
         writes
             .map(|asked| {
                 format!("{} {} {}", asked.verb, asked.resource, asked.name)
@@ -156,7 +166,9 @@ impl ApiServer {
             .collect()
     }
 
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+    async fn answer(&self, request: Request<Body>) -> Answer {
+        let fault = self.0.lock().unwrap().faults.next();
+        fault.before().await;
         let (parts, body) = request.into_parts();
         let body = body.collect_bytes().await.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -168,62 +180,147 @@ impl ApiServer {
             .filter_map(|pair| pair.split_once('='))
             .map(|(key, value)| (key.to_owned(), decoded(value)))
             .collect();
-        let address = address(parts.uri.path());
-        let mut state = self.0.lock().unwrap();
-        let verb = match (&parts.method, &address.name) {
-            (&Method::GET, Some(_)) => "get",
-            (&Method::GET, None) => "list",
-            (&Method::POST, _) => "create",
-            (&Method::DELETE, _) => "delete",
-            _ => "patch",
+        let answer = if parts.uri.path().starts_with("/openapi/") {
+            whole(self.0.lock().unwrap().schema())
+        } else {
+            let address = address(parts.uri.path());
+            let verb = match (&parts.method, &address.name) {
+                (&Method::GET, Some(_)) => "get",
+                (&Method::GET, None) if query.contains_key("watch") => "watch",
+                (&Method::GET, None) => "list",
+                (&Method::POST, _) => "create",
+                (&Method::PUT, _) => "update",
+                (&Method::DELETE, _) => "delete",
+                _ => "patch",
+            };
+            let accepts = parts.headers.get("accept").map(|value| value.to_str().unwrap());
+            let partial = accepts.is_some_and(|types| types.contains("PartialObjectMetadata"));
+            assert!(
+                address.resource != "secrets" || verb == "get" || partial,
+                "nobody needs the contents of all Secrets"
+            );
+            self.0.lock().unwrap().handle(verb, &address, &query, body)
         };
-        let resource = match &address.subresource {
-            Some(subresource) => format!("{}/{subresource}", address.resource),
-            None => address.resource.clone(),
-        };
-        state.asked.push(Asked {
-            group: address.group.clone(),
-            resource,
-            verb,
-            name: address.name.clone().unwrap_or_default(),
-        });
-        if verb == "patch" {
-            state.spring(&address);
+        fault.after().await;
+        answer
+    }
+}
+
+fn whole((code, answer): (u16, Value)) -> Answer {
+    let body = Full::new(Bytes::from(serde_json::to_vec(&answer).unwrap()));
+    let response = Response::builder().status(code);
+    response.body(body.boxed_unsync()).unwrap()
+}
+
+impl State {
+    fn handle(
+        &mut self,
+        verb: &'static str,
+        address: &Address,
+        query: &BTreeMap<String, String>,
+        body: Value,
+    ) -> Answer {
+        let resource = address.with_subresource();
+        self.ask(verb, address);
+        if !permissions::allows(&address.group, &resource, verb) {
+            let message = format!("nobody may {verb} {resource}");
+            return whole(failure(403, "Forbidden", &message));
         }
-        let (code, answer) = match verb {
-            "patch" | "create" if state.refused.as_ref() == Some(&address.resource) => {
+        if verb == "watch" {
+            return self.history.watch(address, query);
+        }
+        if verb == "patch" {
+            self.spring(address);
+        }
+        whole(match verb {
+            "patch" | "create" if self.refused.as_ref() == Some(&address.resource) => {
                 failure(422, "Invalid", "spec: Invalid value")
             }
-            "patch" | "create" if state.leaving && state.find(&address).0 == 404 => {
+            "patch" | "create" if self.leaving && self.find(address).0 == 404 => {
                 let mut refusal = failure(403, "Forbidden", "the namespace is being terminated");
                 refusal.1["details"] = json!({"causes": [{"reason": "NamespaceTerminating"}]});
                 refusal
             }
-            "get" => state.find(&address),
-            "list" => (200, state.list(&address, query.get("labelSelector"))),
+            "get" => self.find(address),
+            "list" => (200, self.list(address, query)),
             // A further Event of a series is a patch.
             "create" | "patch" if address.resource == "events" => {
                 let text = |field: &str| body[field].as_str().unwrap_or_default();
                 let told = format!("{} {}: {}", text("type"), text("reason"), text("note"));
-                state.events.push(told);
+                self.events.push(told);
                 (201, body)
             }
-            "create" => failure(405, "MethodNotAllowed", "only Events are created by POST"),
-            "delete" => state.delete(&address, &body),
+            "create" => self.create(address, body),
+            "update" => self.update(address, body),
+            "delete" => self.delete(address, &body),
             _ if query.contains_key("fieldManager") => {
-                state.apply(&address, &body, &query["fieldManager"])
+                self.apply(address, &body, &query["fieldManager"])
             }
-            _ => state.merge(&address, &body),
-        };
-        let body = Body::from(serde_json::to_vec(&answer).unwrap());
-        Response::builder().status(code).body(body).unwrap()
+            _ => self.merge(address, &body),
+        })
     }
-}
 
-impl State {
+    fn ask(&mut self, verb: &'static str, address: &Address) {
+        self.asked.push(Asked {
+            group: address.group.clone(),
+            resource: address.with_subresource(),
+            verb,
+            name: address.name.clone().unwrap_or_default(),
+        });
+    }
+
+    /// What is published of the schema of `ApiService`s.
+    fn schema(&mut self) -> (u16, Value) {
+        let mut schema = kilonova_operator::definition::schema();
+        schema["x-kubernetes-group-version-kind"] =
+            json!([{"group": "kilonova.dev", "version": "v1alpha1", "kind": "ApiService"}]);
+        if let Some(field) = &self.faults.lacking {
+            schema["properties"]["spec"]["properties"]
+                .as_object_mut()
+                .unwrap()
+                .remove(field);
+        }
+        (200, json!({"components": {"schemas": {"ours": schema}}}))
+    }
+
     fn next_version(&mut self) -> String {
         self.versions += 1;
         (100 + self.versions).to_string()
+    }
+
+    /// An object is as it is from now on.
+    fn store(&mut self, path: String, mut object: Value) -> Value {
+        object["metadata"]["resourceVersion"] = self.next_version().into();
+        let before = self.objects.insert(path.clone(), object.clone());
+        let what = if before.is_some() { "MODIFIED" } else { "ADDED" };
+        self.history.tell(100 + self.versions, what, &path, &object);
+        object
+    }
+
+    fn take(&mut self, path: &str) {
+        if let Some(mut object) = self.objects.remove(path) {
+            object["metadata"]["resourceVersion"] = self.next_version().into();
+            self.history
+                .tell(100 + self.versions, "DELETED", path, &object);
+        }
+    }
+
+    fn create(&mut self, address: &Address, mut object: Value) -> (u16, Value) {
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        let path = format!("{}/{name}", address.collection);
+        if self.objects.contains_key(&path) {
+            return failure(409, "AlreadyExists", "there is one");
+        }
+        object["metadata"]["uid"] = format!("uid-of-{path}").into();
+        (201, self.store(path, object))
+    }
+
+    fn update(&mut self, address: &Address, object: Value) -> (u16, Value) {
+        let held = &self.find(address).1["metadata"]["resourceVersion"];
+        if object["metadata"]["resourceVersion"] != *held {
+            return failure(409, "Conflict", "the object has been modified");
+        }
+        (200, self.store(address.path(), object))
     }
 
     fn spring(&mut self, address: &Address) {
@@ -231,7 +328,7 @@ impl State {
             *collection == address.collection && object["metadata"]["name"] == json!(address.name)
         };
         if let Some((_, object)) = self.ambush.take_if(meant) {
-            self.objects.insert(address.path(), object);
+            self.store(address.path(), object);
         }
     }
 
@@ -242,23 +339,19 @@ impl State {
         }
     }
 
-    fn list(&self, address: &Address, selector: Option<&String>) -> Value {
-        let wanted: Vec<(&str, &str)> = selector
-            .iter()
-            .flat_map(|s| s.split(','))
-            .filter_map(|s| s.split_once('='))
-            .collect();
+    fn list(&self, address: &Address, query: &BTreeMap<String, String>) -> Value {
+        let selector = query.get("labelSelector").map_or("", String::as_str);
         let prefix = format!("{}/", address.collection);
         let objects = self
             .objects
             .iter()
             .filter(|(path, _)| path.starts_with(&prefix))
             .map(|(_, object)| object);
-        let chosen = objects.filter(|object| {
-            let labels = &object["metadata"]["labels"];
-            wanted.iter().all(|(key, value)| labels[key] == *value)
-        });
-        json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": chosen.collect::<Vec<_>>()})
+        let chosen: Vec<_> = objects
+            .filter(|object| history::chooses(selector, object))
+            .collect();
+        let version = (100 + self.versions).to_string();
+        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": chosen})
     }
 
     fn delete(&mut self, address: &Address, how: &Value) -> (u16, Value) {
@@ -269,7 +362,7 @@ impl State {
                 failure(409, "Conflict", "the uid is another one")
             }
             Some(_) => {
-                self.objects.remove(&address.path());
+                self.take(&address.path());
                 (
                     200,
                     json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}),
@@ -290,6 +383,13 @@ impl State {
             return failure(409, "Conflict", "the object has been modified");
         }
         let created = existing.is_none();
+        if created {
+            // An apply that creates needs both verbs.
+            self.ask("create", address);
+            if !permissions::allows(&address.group, &address.resource, "create") {
+                return failure(403, "Forbidden", "nobody may create this");
+            }
+        }
         let mut object = existing.clone().unwrap_or_else(|| {
             json!({"metadata": {"name": address.name, "uid": format!("uid-of-{}", address.path()), "generation": 1}})
         });
@@ -324,49 +424,20 @@ impl State {
                 let generation = object["metadata"]["generation"].as_i64().unwrap_or(1);
                 object["metadata"]["generation"] = (generation + 1).into();
             }
-            object["metadata"]["resourceVersion"] = self.next_version().into();
-            self.objects.insert(address.path(), object.clone());
+            object = self.store(address.path(), object);
         }
         (if created { 201 } else { 200 }, object)
     }
 
     fn merge(&mut self, address: &Address, body: &Value) -> (u16, Value) {
-        let version = self.next_version();
-        let Some(object) = self.objects.get_mut(&address.path()) else {
-            return failure(404, "NotFound", "there is no such object");
-        };
+        let (code, mut object) = self.find(address);
+        if code != 200 {
+            return (code, object);
+        }
         for (key, value) in body["metadata"]["annotations"].as_object().unwrap() {
             object["metadata"]["annotations"][key] = value.clone();
         }
-        object["metadata"]["resourceVersion"] = version.into();
-        (200, object.clone())
-    }
-}
-
-impl Address {
-    fn path(&self) -> String {
-        format!(
-            "{}/{}",
-            self.collection,
-            self.name.as_deref().unwrap_or_default()
-        )
-    }
-}
-
-/// `/api/v1/namespaces/NS/RESOURCE/NAME/SUBRESOURCE`, or the same with `/apis/GROUP/VERSION`.
-fn address(path: &str) -> Address {
-    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let (group, rest) = match parts[0] {
-        "api" => ("", &parts[2..]),
-        _ => (parts[1], &parts[3..]),
-    };
-    assert_eq!(rest[0], "namespaces", "{path}");
-    Address {
-        group: group.to_owned(),
-        collection: rest[2].to_owned(),
-        resource: rest[2].to_owned(),
-        name: rest.get(3).map(|&name| name.to_owned()),
-        subresource: rest.get(4).map(|&name| name.to_owned()),
+        (200, self.store(address.path(), object))
     }
 }
 
@@ -375,11 +446,4 @@ fn failure(code: u16, reason: &str, message: &str) -> (u16, Value) {
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message,
     });
     (code, status)
-}
-
-fn decoded(text: &str) -> String {
-    text.replace("%3D", "=")
-        .replace("%2C", ",")
-        .replace("%2F", "/")
-        .replace('+', " ")
 }

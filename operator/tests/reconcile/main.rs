@@ -5,6 +5,10 @@
 mod answers;
 mod apiserver;
 mod children;
+mod lease;
+mod operator;
 mod permissions;
+mod scale;
 mod secrets;
+mod trouble;
 mod world;

@@ -8,6 +8,7 @@ use kilonova_operator::desired::Release;
 use kilonova_operator::memory::{Key, Memory};
 use kilonova_operator::metrics::Metrics;
 use kilonova_operator::reconcile::{Context, Outcome, reconcile};
+use kube::Client;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
@@ -59,16 +60,17 @@ impl World {
     }
 
     pub async fn try_reconcile(&self) -> Result<Outcome, Error> {
+        self.reconcile_with(&self.context).await
+    }
+
+    /// Reconciles with what another operator has and remembers.
+    pub async fn reconcile_with(&self, context: &Context) -> Result<Outcome, Error> {
         let key = Key {
             namespace: "cloud".to_owned(),
             name: "nova".to_owned(),
         };
-        Box::pin(reconcile(
-            &self.context,
-            &key,
-            Timestamp::from_second(self.now).unwrap(),
-        ))
-        .await
+        let now = Timestamp::from_second(self.now).unwrap();
+        Box::pin(reconcile(context, &key, now)).await
     }
 
     pub async fn reconcile(&self) -> Outcome {
@@ -89,22 +91,7 @@ impl World {
 
     /// Every Deployment gets all its pods, as its controller would see to; says whether one had not.
     pub fn bring_up(&self) -> bool {
-        let mut late = false;
-        for name in self.server.names("deployments") {
-            let before = self.server.get("deployments", &name).unwrap();
-            let pods = before["spec"]["replicas"].clone();
-            let status = json!({
-                "observedGeneration": before["metadata"]["generation"], "replicas": pods, "updatedReplicas": pods,
-                "readyReplicas": pods, "availableReplicas": pods,
-            });
-            if before["status"] != status {
-                self.server.change("deployments", &name, |deployment| {
-                    deployment["status"] = status;
-                });
-                late = true;
-            }
-        }
-        late
+        bring_up(&self.server)
     }
 
     /// The user writes another spec.
@@ -162,8 +149,33 @@ impl World {
 }
 
 fn context(server: &ApiServer) -> Context {
+    context_of(server.client(), Metrics::new().unwrap())
+}
+
+/// Every Deployment gets all its pods; says whether one had not.
+pub fn bring_up(server: &ApiServer) -> bool {
+    let mut late = false;
+    for name in server.names("deployments") {
+        let before = server.get("deployments", &name).unwrap();
+        let pods = before["spec"]["replicas"].clone();
+        let status = json!({
+            "observedGeneration": before["metadata"]["generation"], "replicas": pods, "updatedReplicas": pods,
+            "readyReplicas": pods, "availableReplicas": pods,
+        });
+        if before["status"] != status {
+            server.change("deployments", &name, |deployment| {
+                deployment["status"] = status;
+            });
+            late = true;
+        }
+    }
+    late
+}
+
+/// What a reconcile needs.
+pub fn context_of(client: Client, metrics: Metrics) -> Context {
     Context {
-        cluster: Cluster::new(server.client(), Metrics::new().unwrap()),
+        cluster: Cluster::new(client, metrics),
         release: Release {
             server_image: "kilonova/server:test".to_owned(),
         },
