@@ -5,7 +5,7 @@ mod address;
 pub mod faults;
 mod history;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
@@ -45,6 +45,7 @@ pub struct Asked {
 struct State {
     objects: BTreeMap<String, Value>,
     asked: Vec<Asked>,
+    created: BTreeSet<(String, String)>,
     events: Vec<String>,
     ambush: Option<(String, Value)>,
     refused: Option<String>,
@@ -148,6 +149,11 @@ impl ApiServer {
     /// What was asked since this was last asked.
     pub fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.0.lock().unwrap().asked)
+    }
+
+    /// Groups and resources of what was created by applying.
+    pub fn created(&self) -> BTreeSet<(String, String)> {
+        self.0.lock().unwrap().created.clone()
     }
 
     /// What was written since this was last asked, each as `verb resource name`.
@@ -385,7 +391,8 @@ impl State {
         let created = existing.is_none();
         if created {
             // An apply that creates needs both verbs.
-            self.ask("create", address);
+            let created = (address.group.clone(), address.resource.clone());
+            self.created.insert(created);
             if !permissions::allows(&address.group, &address.resource, "create") {
                 return failure(403, "Forbidden", "nobody may create this");
             }

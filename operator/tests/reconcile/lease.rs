@@ -76,8 +76,8 @@ async fn a_leader_that_slept_writes_nothing_and_ends() {
     two.quiet(Duration::from_secs(5)).await;
     world.server.asked();
     assert!(gate.check().is_err());
-    world.server.remove("services", "nova-metadata");
     two.kill();
+    world.spec(&BOTH.replace("workers: 2", "workers: 4"));
     let error = world.reconcile_with(&context).await.unwrap_err();
     assert_eq!(error.class(), "not-leading", "{error}");
     assert_eq!(world.server.writes(), Vec::<String>::new());

@@ -62,10 +62,12 @@ async fn asked() -> BTreeSet<Permission> {
     }
     operator.stop().await;
     asked.extend(world.server.asked());
-    asked
+    let asked = asked
         .into_iter()
-        .map(|asked| (asked.group, asked.resource, asked.verb.to_owned()))
-        .collect()
+        .map(|asked| (asked.group, asked.resource, asked.verb.to_owned()));
+    let created = world.server.created().into_iter();
+    let created = created.map(|(group, resource)| (group, resource, "create".to_owned()));
+    asked.chain(created).collect()
 }
 
 #[tokio::test(start_paused = true)]

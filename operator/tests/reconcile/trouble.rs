@@ -19,8 +19,28 @@ const KINDS: [&str; 5] = [
     "novaapiservices",
 ];
 
-/// What a user reads in the cluster, without what differs from run to run.
-fn held(server: &ApiServer) -> Vec<Value> {
+/// What a user reads in the cluster, without what differs from run to run, by lines.
+fn held(server: &ApiServer) -> Vec<String> {
+    let objects = serde_yaml::to_string(&objects(server)).unwrap();
+    objects.lines().map(str::to_owned).collect()
+}
+
+/// Says where the first difference is.
+fn assert_same(held: &[String], expected: &[String], when: &str) {
+    let pairs = held.iter().zip(expected);
+    let first = pairs.clone().position(|(one, other)| one != other);
+    if let Some(first) = first {
+        let around = first.saturating_sub(30)..first + 1;
+        panic!(
+            "{when}: {}\ninstead of {}",
+            held[around].join("\n"),
+            expected[first]
+        );
+    }
+    assert_eq!(held.len(), expected.len(), "{when}");
+}
+
+fn objects(server: &ApiServer) -> Vec<Value> {
     let objects = KINDS.into_iter().flat_map(|kind| {
         let names = server.names(kind);
         names.into_iter().map(move |name| server.get(kind, &name).unwrap())
@@ -46,14 +66,26 @@ fn specs() -> [String; 4] {
     ]
 }
 
-async fn settled(spec: &str) -> World {
+/// A cluster with the Secret, the same each time: its serial is told.
+fn with_secret(spec: &str, secret: &Value) -> World {
     let world = World::with(spec);
-    world.certificate("api-tls");
+    world.server.put("secrets", secret.clone());
+    world
+}
+
+async fn settled(spec: &str, secret: &Value) -> World {
+    let world = with_secret(spec, secret);
     world.settle().await;
     world
 }
 
-/// How many requests it takes to get from one spec to the next; 0 when that happens without being disturbed.
+fn secret() -> Value {
+    let world = World::with(BOTH);
+    world.certificate("api-tls");
+    world.server.get("secrets", "api-tls").unwrap()
+}
+
+/// The API server answers so many requests more and then none; says whether that was felt.
 async fn disturbed(world: &mut World, after: usize, moment: Moment) -> bool {
     world.server.fall_silent(after, moment);
     let silent = tokio::select! {
@@ -67,24 +99,24 @@ async fn disturbed(world: &mut World, after: usize, moment: Moment) -> bool {
 #[tokio::test(start_paused = true)]
 async fn killed_at_any_request_it_ends_where_a_fresh_run_does() {
     let mut moments = 0;
-    let specs = specs();
+    let (specs, secret) = (specs(), secret());
     for pair in specs.windows(2) {
         let expected = {
-            let world = settled(&pair[0]).await;
+            let world = settled(&pair[0], &secret).await;
             world.spec(&pair[1]);
             world.settle().await;
             held(&world.server)
         };
         for moment in [Moment::Before, Moment::After] {
             for after in 0.. {
-                let mut world = settled(&pair[0]).await;
+                let mut world = settled(&pair[0], &secret).await;
                 world.spec(&pair[1]);
                 if !disturbed(&mut world, after, moment).await {
                     break;
                 }
                 world.restart();
                 world.settle().await;
-                assert_eq!(held(&world.server), expected, "{moment:?} request {after}");
+                assert_same(&held(&world.server), &expected, &format!("{moment:?} request {after}"));
                 moments += 1;
             }
         }
@@ -94,24 +126,17 @@ async fn killed_at_any_request_it_ends_where_a_fresh_run_does() {
 
 #[tokio::test(start_paused = true)]
 async fn killed_at_any_request_of_the_creation_it_ends_where_a_fresh_run_does() {
-    let mut fresh = World::with(TLS);
-    fresh.certificate("api-tls");
-    fresh.settle().await;
-    let expected = held(&fresh.server);
-    fresh.restart();
+    let secret = secret();
+    let expected = held(&settled(TLS, &secret).await.server);
     for moment in [Moment::Before, Moment::After] {
         for after in 0.. {
-            let mut world = World::with(TLS);
-            world.certificate("api-tls");
-            // The same certificate: its serial is told.
-            let secret = fresh.server.get("secrets", "api-tls").unwrap();
-            world.server.put("secrets", secret);
+            let mut world = with_secret(TLS, &secret);
             if !disturbed(&mut world, after, moment).await {
                 break;
             }
             world.restart();
             world.settle().await;
-            assert_eq!(held(&world.server), expected, "{moment:?} request {after}");
+            assert_same(&held(&world.server), &expected, &format!("{moment:?} request {after}"));
         }
     }
 }
@@ -146,7 +171,7 @@ async fn watches_that_expire_or_break_lose_nothing() {
             service["spec"]["ports"][0]["port"] = json!(1);
         });
         operator.quiet(MINUTE).await;
-        assert_eq!(held(&world.server), expected, "round {round}");
+        assert_same(&held(&world.server), &expected, &format!("round {round}"));
     }
     operator.quiet(2 * MINUTE).await;
     world.server.asked();
@@ -173,7 +198,7 @@ async fn another_manager_that_fights_is_noticed_and_the_end_is_ours() {
         operator.quiet(Duration::from_secs(5)).await;
     }
     assert!(loops());
-    assert_eq!(held(&world.server), expected);
+    assert_same(&held(&world.server), &expected, "in the end");
     world.server.asked();
     operator.quiet(10 * MINUTE).await;
     assert_eq!(world.server.writes(), Vec::<String>::new());
@@ -187,7 +212,7 @@ async fn a_slow_api_server_makes_it_slow_and_nothing_else() {
     let operator = Operator::start(&world.server);
     content(&world, &operator).await;
     world.server.slow(Duration::ZERO);
-    let fast = settled(BOTH).await;
+    let fast = settled(BOTH, &secret()).await;
     assert_eq!(world.server.names("deployments"), fast.server.names("deployments"));
     assert_eq!(world.server.names("configmaps"), fast.server.names("configmaps"));
     assert_eq!(world.condition("Stalled").split(':').next(), fast.condition("Stalled").split(':').next());

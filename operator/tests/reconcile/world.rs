@@ -89,7 +89,7 @@ impl World {
         panic!("it does not settle: {:?}", self.server.writes());
     }
 
-    /// Every Deployment gets all its pods, as its controller would see to; says whether one had not.
+    /// See [`bring_up`].
     pub fn bring_up(&self) -> bool {
         bring_up(&self.server)
     }
