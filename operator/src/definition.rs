@@ -17,10 +17,9 @@ pub fn served(document: &Value) -> Option<&Value> {
     let schemas = document.pointer("/components/schemas")?.as_object()?;
     schemas.values().find(|schema| {
         let kinds = schema["x-kubernetes-group-version-kind"].as_array();
-        kinds
-            .into_iter()
-            .flatten()
-            .any(|kind| kind["group"] == *ApiService::group(&()) && kind["kind"] == *ApiService::kind(&()))
+        kinds.into_iter().flatten().any(|kind| {
+            kind["group"] == *ApiService::group(&()) && kind["kind"] == *ApiService::kind(&())
+        })
     })
 }
 
@@ -50,7 +49,12 @@ fn compare(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<String>) {
         }
     }
     if ours["items"].is_object() {
-        compare(&ours["items"], &theirs["items"], &format!("{path}[]"), found);
+        compare(
+            &ours["items"],
+            &theirs["items"],
+            &format!("{path}[]"),
+            found,
+        );
     }
     if ours["additionalProperties"].is_object() {
         let (ours, theirs) = (
@@ -108,7 +112,10 @@ mod tests {
     )]
     fn fields_that_lack(#[case] ours: Value, #[case] theirs: Value, #[case] expected: &[&str]) {
         let resource = |spec: &Value| object(&json!({"spec": object(spec)}));
-        let expected: Vec<String> = expected.iter().map(|field| format!("spec.{field}")).collect();
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|field| format!("spec.{field}"))
+            .collect();
         assert_eq!(missing(&resource(&ours), &resource(&theirs)), expected);
     }
 
@@ -118,7 +125,10 @@ mod tests {
             {"group": "kilonova.dev", "version": "v1alpha1", "kind": "ApiService"}]});
         let document = json!({"components": {"schemas": {"other": {}, "dev.kilonova.v1alpha1.ApiService": ours}}});
         assert_eq!(served(&document), Some(&ours));
-        assert_eq!(served(&json!({"components": {"schemas": {"other": {}}}})), None);
+        assert_eq!(
+            served(&json!({"components": {"schemas": {"other": {}}}})),
+            None
+        );
     }
 
     #[test]

@@ -221,7 +221,10 @@ mod tests {
         let memory = Memory::default();
         assert_eq!([memory.failed(&key()), memory.failed(&key())], [1, 2]);
         assert_eq!(memory.failing(), 1);
-        assert_eq!([true, true].map(|paused| memory.paused(&key(), paused)), [1, 1]);
+        assert_eq!(
+            [true, true].map(|paused| memory.paused(&key(), paused)),
+            [1, 1]
+        );
         memory.succeeded(&key());
         assert_eq!(memory.failing(), 0);
         memory.failed(&key());

@@ -12,7 +12,12 @@ use crate::names::APPLIED_ANNOTATION;
 
 /// Whether `held` is what an apply of `wanted`, which has this hash, would leave.
 pub fn is_as_applied<K: Child>(held: &K, wanted: &K, hash: &str) -> Result<bool, Error> {
-    if held.annotations().get(APPLIED_ANNOTATION).map(String::as_str) != Some(hash) {
+    if held
+        .annotations()
+        .get(APPLIED_ANNOTATION)
+        .map(String::as_str)
+        != Some(hash)
+    {
         return Ok(false);
     }
     let (wanted, held) = (serde_json::to_value(wanted)?, serde_json::to_value(held)?);
@@ -66,7 +71,8 @@ mod tests {
     #[case::an_item_defaulted(json!({"ports": [{"port": 1}]}), json!({"ports": [{"port": 1, "protocol": "TCP"}]}), true)]
     fn what_others_add_is_theirs(#[case] wanted: Value, #[case] held: Value, #[case] same: bool) {
         let service = |spec: &Value, annotations: &Value| -> Service {
-            let object = json!({"metadata": {"name": "nova", "annotations": annotations}, "spec": spec});
+            let object =
+                json!({"metadata": {"name": "nova", "annotations": annotations}, "spec": spec});
             serde_json::from_value(object).unwrap()
         };
         let wanted = service(&wanted, &json!({}));

@@ -90,44 +90,44 @@ impl Cache {
 
     /// A watch told something.
     pub fn told<K: Child>(&self, event: &Event<K>) {
-        let mut shelves = self.lock();
-        let Some(shelf) = shelves.get_mut(&kind::<K>()) else {
+        let mut all = self.lock();
+        let Some(kept) = all.get_mut(&kind::<K>()) else {
             return;
         };
         match event {
-            Event::Init => shelf.epoch += 1,
-            Event::Apply(object) | Event::InitApply(object) => shelf.put(object),
-            Event::Delete(object) => shelf.drop(&name(object)),
+            Event::Init => kept.epoch += 1,
+            Event::Apply(object) | Event::InitApply(object) => kept.put(object),
+            Event::Delete(object) => kept.drop(&name(object)),
             Event::InitDone => {
-                shelf.forget_unlisted();
-                if !std::mem::replace(&mut shelf.complete, true) {
+                kept.forget_unlisted();
+                if !std::mem::replace(&mut kept.complete, true) {
                     self.waiting.send_modify(|waiting| *waiting -= 1);
                 }
             }
         }
         if !matches!(event, Event::Init | Event::InitApply(_)) {
-            self.metrics.cached(&K::kind(&()), shelf.objects.len());
+            self.metrics.cached(&K::kind(&()), kept.objects.len());
         }
     }
 
     /// A watch failed and is started again.
     pub fn failed<K: Child>(&self) {
-        if let Some(shelf) = self.lock().get_mut(&kind::<K>()) {
-            shelf.failed = Some(Instant::now());
+        if let Some(kept) = self.lock().get_mut(&kind::<K>()) {
+            kept.failed = Some(Instant::now());
         }
     }
 
     /// The API server answered a write of ours with this object.
     pub fn wrote<K: Child>(&self, object: &K) {
-        if let Some(shelf) = self.lock().get_mut(&kind::<K>()) {
-            shelf.put(object);
+        if let Some(kept) = self.lock().get_mut(&kind::<K>()) {
+            kept.put(object);
         }
     }
 
     /// The API server says that this object is gone.
     pub fn deleted<K: Child>(&self, object: &K) {
-        if let Some(shelf) = self.lock().get_mut(&kind::<K>())
-            && let Some(entry) = shelf.objects.get_mut(&name(object))
+        if let Some(kept) = self.lock().get_mut(&kind::<K>())
+            && let Some(entry) = kept.objects.get_mut(&name(object))
             && object.uid().as_deref() == Some(&*entry.uid)
         {
             entry.text = None;
@@ -136,15 +136,15 @@ impl Cache {
 
     /// The object called `name`, if it is known.
     pub fn get<K: Child>(&self, namespace: &str, name: &str) -> Option<K> {
-        let shelves = self.lock();
-        let shelf = shelves.get(&kind::<K>()).filter(|shelf| shelf.is_sound())?;
-        shelf.objects.get(&(namespace.into(), name.into()))?.read()
+        let all = self.lock();
+        let kept = all.get(&kind::<K>()).filter(|kept| kept.is_sound())?;
+        kept.objects.get(&(namespace.into(), name.into()))?.read()
     }
 
     /// The objects a label selector chooses; `None` if that is not known here.
     pub fn list<K: Child>(&self, namespace: &str, selector: &str) -> Option<Vec<K>> {
-        let shelves = self.lock();
-        let shelf = shelves.get(&kind::<K>()).filter(|shelf| shelf.is_sound())?;
+        let all = self.lock();
+        let kept = all.get(&kind::<K>()).filter(|kept| kept.is_sound())?;
         let wanted: Vec<(&str, &str)> = selector
             .split(',')
             .map(|pair| pair.split_once('='))
@@ -156,9 +156,9 @@ impl Cache {
                 .iter()
                 .all(|(key, value)| labels.get(*key).is_some_and(|held| held == value))
         };
-        let names = shelf.instances.get(&(namespace.into(), (*instance).into()));
+        let names = kept.instances.get(&(namespace.into(), (*instance).into()));
         let objects = names.into_iter().flatten().filter_map(|name| {
-            let entry = shelf.objects.get(&(namespace.into(), name.clone()))?;
+            let entry = kept.objects.get(&(namespace.into(), name.clone()))?;
             entry.read()
         });
         Some(objects.filter(chosen).collect())
@@ -281,7 +281,11 @@ mod tests {
     fn versions(cache: &Cache) -> Option<Vec<String>> {
         let selector = format!("{}=nova", names::INSTANCE);
         let held = cache.list::<Service>("cloud", &selector)?;
-        Some(held.iter().filter_map(ResourceExt::resource_version).collect())
+        Some(
+            held.iter()
+                .filter_map(ResourceExt::resource_version)
+                .collect(),
+        )
     }
 
     #[test]
@@ -347,10 +351,7 @@ mod tests {
         cache.told(&Event::InitApply(service("stays", 2)));
         cache.wrote(&service("new", 9));
         cache.told::<Service>(&Event::InitDone);
-        assert_eq!(
-            versions(&cache),
-            Some(vec!["9".to_owned(), "2".to_owned()])
-        );
+        assert_eq!(versions(&cache), Some(vec!["9".to_owned(), "2".to_owned()]));
     }
 
     #[tokio::test(start_paused = true)]

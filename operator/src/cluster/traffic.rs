@@ -160,11 +160,7 @@ mod tests {
 
     #[rstest]
     #[case("GET", "/api/v1/namespaces/cloud/services/nova", "get services")]
-    #[case(
-        "GET",
-        "/api/v1/secrets?watch=true&resourceVersion=7",
-        "watch secrets"
-    )]
+    #[case("GET", "/api/v1/secrets?watch=true&resourceVersion=7", "watch secrets")]
     #[case("GET", "/apis/apps/v1/deployments?limit=100", "list deployments")]
     #[case("GET", "/openapi/v3/apis/kilonova.dev/v1alpha1", "get other")]
     #[case(
@@ -182,17 +178,16 @@ mod tests {
         "/apis/coordination.k8s.io/v1/namespaces/k/leases/l",
         "update leases"
     )]
-    #[case(
-        "DELETE",
-        "/api/v1/namespaces/cloud/configmaps/c",
-        "delete configmaps"
-    )]
+    #[case("DELETE", "/api/v1/namespaces/cloud/configmaps/c", "delete configmaps")]
     fn requests_are_told_as_roles_tell_them(
         #[case] method: Method,
         #[case] uri: http::Uri,
         #[case] expected: &str,
     ) {
         let asked = Asked::of(&method, &uri);
-        assert_eq!(format!("{} {}", asked.verb.name(), asked.resource), expected);
+        assert_eq!(
+            format!("{} {}", asked.verb.name(), asked.resource),
+            expected
+        );
     }
 }

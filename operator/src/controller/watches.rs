@@ -66,7 +66,9 @@ impl Watches<'_> {
     pub fn children<K: Child>(&self) -> Requests {
         self.kept::<K, _>(|child| {
             let owners = child.owner_references().iter();
-            let owner = owners.into_iter().find(|owner| owner.controller == Some(true))?;
+            let owner = owners
+                .into_iter()
+                .find(|owner| owner.controller == Some(true))?;
             let namespace = child.namespace();
             ObjectRef::from_owner_ref(namespace.as_deref(), owner, ())
         })
@@ -87,10 +89,7 @@ impl Watches<'_> {
     {
         self.cache.expect::<K>();
         let cache = self.cache.clone();
-        let events = watch(
-            self.api::<K>(),
-            paged().labels(&names::managed_selector()),
-        );
+        let events = watch(self.api::<K>(), paged().labels(&names::managed_selector()));
         let seen = events.inspect(move |event| match event {
             Ok(event) => cache.told(event),
             Err(_) => cache.failed::<K>(),

@@ -85,7 +85,7 @@ impl ApiServer {
         if object["metadata"]["uid"].is_null() {
             object["metadata"]["uid"] = format!("uid-of-{path}").into();
         }
-        state.store(path, object);
+        state.store(&path, object);
     }
 
     /// Takes an object away.
@@ -121,7 +121,7 @@ impl ApiServer {
         let path = format!("{collection}/{name}");
         let mut object = state.objects[&path].clone();
         change(&mut object);
-        state.store(path, object);
+        state.store(&path, object);
     }
 
     /// Somebody else is faster: the object is there when the operator is about to write one of its name.
@@ -199,7 +199,10 @@ impl ApiServer {
                 (&Method::DELETE, _) => "delete",
                 _ => "patch",
             };
-            let accepts = parts.headers.get("accept").map(|value| value.to_str().unwrap());
+            let accepts = parts
+                .headers
+                .get("accept")
+                .map(|value| value.to_str().unwrap());
             let partial = accepts.is_some_and(|types| types.contains("PartialObjectMetadata"));
             assert!(
                 address.resource != "secrets" || verb == "get" || partial,
@@ -295,11 +298,15 @@ impl State {
     }
 
     /// An object is as it is from now on.
-    fn store(&mut self, path: String, mut object: Value) -> Value {
+    fn store(&mut self, path: &str, mut object: Value) -> Value {
         object["metadata"]["resourceVersion"] = self.next_version().into();
-        let before = self.objects.insert(path.clone(), object.clone());
-        let what = if before.is_some() { "MODIFIED" } else { "ADDED" };
-        self.history.tell(100 + self.versions, what, &path, &object);
+        let before = self.objects.insert(path.to_owned(), object.clone());
+        let what = if before.is_some() {
+            "MODIFIED"
+        } else {
+            "ADDED"
+        };
+        self.history.tell(100 + self.versions, what, path, &object);
         object
     }
 
@@ -318,7 +325,7 @@ impl State {
             return failure(409, "AlreadyExists", "there is one");
         }
         object["metadata"]["uid"] = format!("uid-of-{path}").into();
-        (201, self.store(path, object))
+        (201, self.store(&path, object))
     }
 
     fn update(&mut self, address: &Address, object: Value) -> (u16, Value) {
@@ -326,7 +333,7 @@ impl State {
         if object["metadata"]["resourceVersion"] != *held {
             return failure(409, "Conflict", "the object has been modified");
         }
-        (200, self.store(address.path(), object))
+        (200, self.store(&address.path(), object))
     }
 
     fn spring(&mut self, address: &Address) {
@@ -334,7 +341,7 @@ impl State {
             *collection == address.collection && object["metadata"]["name"] == json!(address.name)
         };
         if let Some((_, object)) = self.ambush.take_if(meant) {
-            self.store(address.path(), object);
+            self.store(&address.path(), object);
         }
     }
 
@@ -431,7 +438,7 @@ impl State {
                 let generation = object["metadata"]["generation"].as_i64().unwrap_or(1);
                 object["metadata"]["generation"] = (generation + 1).into();
             }
-            object = self.store(address.path(), object);
+            object = self.store(&address.path(), object);
         }
         (if created { 201 } else { 200 }, object)
     }
@@ -444,7 +451,7 @@ impl State {
         for (key, value) in body["metadata"]["annotations"].as_object().unwrap() {
             object["metadata"]["annotations"][key] = value.clone();
         }
-        (200, self.store(address.path(), object))
+        (200, self.store(&address.path(), object))
     }
 }
 

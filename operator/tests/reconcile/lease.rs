@@ -57,7 +57,9 @@ async fn of_many_that_begin_together_one_leads() {
         })
     };
     let all: Vec<_> = gates.iter().enumerate().map(begin).collect();
-    timeout(Duration::from_secs(120), std::future::pending::<()>()).await.unwrap_err();
+    timeout(Duration::from_secs(120), std::future::pending::<()>())
+        .await
+        .unwrap_err();
     let leading = gates.iter().filter(|gate| gate.check().is_ok());
     assert_eq!(leading.count(), 1);
     assert!(all.iter().all(|task| !task.is_finished()));
@@ -126,7 +128,9 @@ async fn a_candidate_waits_for_what_it_saw_however_the_lease_goes() {
     let mut candidate = candidate(&server, "me", &gate, &metrics);
     let began = Instant::now();
     let deleted = async {
-        timeout(Duration::from_secs(5), std::future::pending::<()>()).await.unwrap_err();
+        timeout(Duration::from_secs(5), std::future::pending::<()>())
+            .await
+            .unwrap_err();
         server.remove("leases", "operator");
         std::future::pending::<()>().await;
     };
@@ -135,5 +139,10 @@ async fn a_candidate_waits_for_what_it_saw_however_the_lease_goes() {
         () = deleted => {}
     }
     assert!(began.elapsed() >= DURATION, "{:?}", began.elapsed());
-    assert!(metrics.text().unwrap().contains("kilonova_operator_leader 1"));
+    assert!(
+        metrics
+            .text()
+            .unwrap()
+            .contains("kilonova_operator_leader 1")
+    );
 }

@@ -49,12 +49,17 @@ async fn asked() -> BTreeSet<Permission> {
 
     // A whole operator that is elected, watches, and tells the same twice.
     let operator = Operator::elected(&world.server, "one").await;
-    world.server.until(|server| server.holder() == Some("one".to_owned())).await;
+    world
+        .server
+        .until(|server| server.holder() == Some("one".to_owned()))
+        .await;
     let served = |server: &crate::apiserver::ApiServer| {
         let status = &server.get("novaapiservices", "nova").unwrap()["status"];
         status["observedGeneration"] == 3
     };
-    timeout(Duration::from_secs(60), world.server.until(served)).await.unwrap();
+    timeout(Duration::from_secs(60), world.server.until(served))
+        .await
+        .unwrap();
     let secretless = "{apis: [{name: metadata, tls: {secretName: none}}]}";
     for spec in [secretless, "{apis: [{name: metadata}]}", secretless] {
         world.spec(spec);

@@ -66,7 +66,10 @@ async fn a_hundred_idle_ones_cost_nothing_but_a_look_now_and_then() {
     converge(&world.server, &operator).await;
     operator.quiet(30 * MINUTE).await;
     let asked = requests(&world.server);
-    assert!(asked.keys().all(|verb| ["get", "watch"].contains(verb)), "{asked:?}");
+    assert!(
+        asked.keys().all(|verb| ["get", "watch"].contains(verb)),
+        "{asked:?}"
+    );
     // Each is read every ten minutes, and nothing else is.
     assert!((200..=500).contains(&asked["get"]), "{asked:?}");
 
@@ -99,7 +102,12 @@ async fn a_restart_reads_each_once_and_writes_nothing() {
         operator.quiet(MINUTE).await;
         let asked = requests(&world.server);
         assert_eq!(asked["get"], services, "{asked:?}");
-        assert!(asked.keys().all(|verb| ["get", "list", "watch"].contains(verb)), "{asked:?}");
+        assert!(
+            asked
+                .keys()
+                .all(|verb| ["get", "list", "watch"].contains(verb)),
+            "{asked:?}"
+        );
         costs.push((asked["list"], asked["watch"]));
         operator.stop().await;
     }
@@ -131,7 +139,8 @@ async fn the_end_of_one_is_forgotten_and_its_secret_wakes_nobody() {
     for name in ["n0", "n1"] {
         world.server.change("novaapiservices", name, |service| {
             service["spec"]["podLayout"] = json!("PerApi");
-            service["spec"]["apis"] = json!([{"name": "metadata", "tls": {"secretName": "shared"}}]);
+            service["spec"]["apis"] =
+                json!([{"name": "metadata", "tls": {"secretName": "shared"}}]);
             service["metadata"]["generation"] = json!(2);
         });
     }
@@ -149,7 +158,10 @@ async fn the_end_of_one_is_forgotten_and_its_secret_wakes_nobody() {
         .filter(|asked| asked.resource == "novaapiservices")
         .map(|asked| asked.name)
         .collect();
-    assert!(!read.is_empty() && read.iter().all(|name| name == "n0"), "{read:?}");
+    assert!(
+        !read.is_empty() && read.iter().all(|name| name == "n0"),
+        "{read:?}"
+    );
     let told = operator.context.cluster.metrics.text().unwrap();
     assert!(!told.contains("name=\"n1\""));
     operator.stop().await;

@@ -43,14 +43,18 @@ fn assert_same(held: &[String], expected: &[String], when: &str) {
 fn objects(server: &ApiServer) -> Vec<Value> {
     let objects = KINDS.into_iter().flat_map(|kind| {
         let names = server.names(kind);
-        names.into_iter().map(move |name| server.get(kind, &name).unwrap())
+        names
+            .into_iter()
+            .map(move |name| server.get(kind, &name).unwrap())
     });
     objects
         .map(|mut object| {
             for field in ["resourceVersion", "generation"] {
                 object["metadata"][field].take();
             }
-            object["status"].as_object_mut().map(|status| status.remove("observedGeneration"));
+            object["status"]
+                .as_object_mut()
+                .map(|status| status.remove("observedGeneration"));
             object
         })
         .collect()
@@ -62,7 +66,8 @@ fn specs() -> [String; 4] {
         BOTH.to_owned(),
         TLS.replace("name: osapi_compute", "name: osapi_compute, workers: 3"),
         TLS.replace("name: metadata", "name: metadata, port: 80"),
-        "{podLayout: Combined, replicas: 2, apis: [{name: osapi_compute}, {name: metadata}]}".to_owned(),
+        "{podLayout: Combined, replicas: 2, apis: [{name: osapi_compute}, {name: metadata}]}"
+            .to_owned(),
     ]
 }
 
@@ -116,7 +121,11 @@ async fn killed_at_any_request_it_ends_where_a_fresh_run_does() {
                 }
                 world.restart();
                 world.settle().await;
-                assert_same(&held(&world.server), &expected, &format!("{moment:?} request {after}"));
+                assert_same(
+                    &held(&world.server),
+                    &expected,
+                    &format!("{moment:?} request {after}"),
+                );
                 moments += 1;
             }
         }
@@ -136,7 +145,11 @@ async fn killed_at_any_request_of_the_creation_it_ends_where_a_fresh_run_does() 
             }
             world.restart();
             world.settle().await;
-            assert_same(&held(&world.server), &expected, &format!("{moment:?} request {after}"));
+            assert_same(
+                &held(&world.server),
+                &expected,
+                &format!("{moment:?} request {after}"),
+            );
         }
     }
 }
@@ -167,9 +180,11 @@ async fn watches_that_expire_or_break_lose_nothing() {
         }
         // What happens while nobody watches.
         world.server.remove("services", "nova-metadata");
-        world.server.change("services", "nova-osapi-compute", |service| {
-            service["spec"]["ports"][0]["port"] = json!(1);
-        });
+        world
+            .server
+            .change("services", "nova-osapi-compute", |service| {
+                service["spec"]["ports"][0]["port"] = json!(1);
+            });
         operator.quiet(MINUTE).await;
         assert_same(&held(&world.server), &expected, &format!("round {round}"));
     }
@@ -213,9 +228,18 @@ async fn a_slow_api_server_makes_it_slow_and_nothing_else() {
     content(&world, &operator).await;
     world.server.slow(Duration::ZERO);
     let fast = settled(BOTH, &secret()).await;
-    assert_eq!(world.server.names("deployments"), fast.server.names("deployments"));
-    assert_eq!(world.server.names("configmaps"), fast.server.names("configmaps"));
-    assert_eq!(world.condition("Stalled").split(':').next(), fast.condition("Stalled").split(':').next());
+    assert_eq!(
+        world.server.names("deployments"),
+        fast.server.names("deployments")
+    );
+    assert_eq!(
+        world.server.names("configmaps"),
+        fast.server.names("configmaps")
+    );
+    assert_eq!(
+        world.condition("Stalled").split(':').next(),
+        fast.condition("Stalled").split(':').next()
+    );
     operator.stop().await;
 }
 
@@ -230,14 +254,20 @@ async fn what_is_strange_is_never_touched() {
     for (kind, name) in foreign {
         let labels = json!({"app.kubernetes.io/managed-by": "kilonova-operator", "app.kubernetes.io/instance": "nova"});
         let metadata = json!({"name": name, "namespace": "cloud", "labels": labels});
-        world.server.put(kind, json!({"metadata": metadata, "spec": {"replicas": 1, "template": {}}}));
+        world.server.put(
+            kind,
+            json!({"metadata": metadata, "spec": {"replicas": 1, "template": {}}}),
+        );
     }
     let before = foreign.map(|(kind, name)| world.server.get(kind, name));
     let operator = Operator::start(&world.server);
     operator.quiet(5 * MINUTE).await;
     world.spec("{apis: [{name: metadata}]}");
     operator.quiet(5 * MINUTE).await;
-    assert_eq!(foreign.map(|(kind, name)| world.server.get(kind, name)), before);
+    assert_eq!(
+        foreign.map(|(kind, name)| world.server.get(kind, name)),
+        before
+    );
     assert!(world.condition("Stalled").starts_with("True NameTaken"));
     operator.stop().await;
 }
@@ -247,19 +277,30 @@ async fn a_stop_lets_what_is_in_flight_end_but_does_not_wait_for_ever() {
     let world = World::with(BOTH);
     world.server.slow(Duration::from_millis(100));
     let operator = Operator::start(&world.server);
-    let begun = |server: &ApiServer| !server.names("configmaps").is_empty();
-    world.server.until(begun).await;
+    let writing = |server: &ApiServer| !server.names("configmaps").is_empty();
+    world.server.until(writing).await;
     let began = Instant::now();
     operator.stop().await;
-    assert!(began.elapsed() <= Duration::from_secs(5), "{:?}", began.elapsed());
-    assert!(world.condition("Ready").starts_with("False RollingOut"), "it was answered");
+    assert!(
+        began.elapsed() <= Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(
+        world.condition("Ready").starts_with("False RollingOut"),
+        "it was answered"
+    );
 
     world.server.fall_silent(0, Moment::Before);
     let operator = Operator::start(&world.server);
     operator.quiet(Duration::from_secs(1)).await;
     let began = Instant::now();
     operator.stop().await;
-    assert!(began.elapsed() <= Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() <= Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +316,9 @@ async fn an_old_definition_is_told_and_a_new_one_noticed() {
     server.lacks(Some("apis"));
     let client = server.client();
     let updated = async {
-        tokio::time::timeout(MINUTE / 2, std::future::pending::<()>()).await.unwrap_err();
+        tokio::time::timeout(MINUTE / 2, std::future::pending::<()>())
+            .await
+            .unwrap_err();
         assert!(mismatch(1));
         server.lacks(None);
     };

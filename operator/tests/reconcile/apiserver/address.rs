@@ -33,7 +33,11 @@ pub fn address(path: &str) -> Address {
         "api" => ("", &parts[2..]),
         _ => (parts[1], &parts[3..]),
     };
-    let rest = if rest[0] == "namespaces" { &rest[2..] } else { rest };
+    let rest = if rest[0] == "namespaces" {
+        &rest[2..]
+    } else {
+        rest
+    };
     Address {
         group: group.to_owned(),
         collection: rest[0].to_owned(),

@@ -68,7 +68,7 @@ impl Fault {
     async fn fall_silent(&self, moment: Moment) {
         if self.silence == Some(moment) {
             self.silent.notify_one();
-            pending().await
+            pending::<()>().await;
         }
     }
 }
