@@ -4,6 +4,7 @@
 pub mod cache;
 mod journal;
 pub mod repeats;
+pub mod secrets;
 pub mod slim;
 pub mod traffic;
 
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::runtime::events::Event;
 use kube::{Api, Client, Resource, ResourceExt};
@@ -27,6 +28,7 @@ use tracing::warn;
 use self::cache::Cache;
 use self::journal::Journal;
 use self::repeats::{Repeats, Verdict};
+use self::secrets::Secrets;
 use crate::lease::gate::Closed;
 use crate::metrics::Metrics;
 use crate::names::{APPLIED_ANNOTATION, OPERATOR, REFRESH_ANNOTATION};
@@ -72,6 +74,8 @@ pub struct Cluster {
     refreshes: bool,
     /// What watches have told.
     pub cache: Cache,
+    /// Secrets that were read.
+    pub secrets: Secrets,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -85,6 +89,7 @@ impl Cluster {
             repeats: Arc::default(),
             refreshes: true,
             cache: Cache::new(metrics.clone()),
+            secrets: Secrets::default(),
             metrics,
         }
     }
@@ -112,6 +117,19 @@ impl Cluster {
             api.get_opt(name),
         )
         .await
+    }
+
+    /// The Secret called `name`, if there is one.
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
+        let asked = match self.secrets.get(namespace, name) {
+            Ok(known) => return Ok(Some(known)),
+            Err(moment) => moment,
+        };
+        let read = self.get::<Secret>(namespace, name).await?;
+        if let Some(secret) = &read {
+            self.secrets.read(secret, asked);
+        }
+        Ok(read)
     }
 
     /// The objects a label selector chooses.

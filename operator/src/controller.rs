@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config, Error as QueueError};
-use kube::runtime::{applier, reflector, watcher};
+use kube::runtime::{applier, reflector};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ pub enum Scope {
     Namespace(String),
 }
 
-/// What is watched of an `ApiService`.
+/// What the queue knows of an `ApiService`.
 type Watched = PartialObjectMeta<ApiService>;
 
 /// Reconciles in flight at most.
@@ -72,10 +72,17 @@ pub async fn run(client: &Client, scope: &Scope, context: Arc<Context>, stop: Ca
         cache: &cluster.cache,
     };
     let mut requests = children(&watches);
-    requests.push(watches.referred::<Secret, _>(watcher::Config::default(), {
-        let context = Arc::clone(&context);
-        move |namespace, secret| context.memory.referring(namespace, secret)
-    }));
+    let secrets = cluster.secrets.clone();
+    requests.push(watches.referred::<Secret, _, _>(
+        move |event| match event {
+            Ok(event) => secrets.told(event),
+            Err(_) => secrets.failed(),
+        },
+        {
+            let context = Arc::clone(&context);
+            move |namespace, secret| context.memory.referring(namespace, secret)
+        },
+    ));
     requests.push(watches.roots(writer));
     let queue = select_all(requests).take_until(stop.clone().cancelled_owned());
     let work = applier(

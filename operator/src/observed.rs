@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Pod, PodTemplateSpec, Secret, Service, ServiceAccount,
-};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodTemplateSpec, Service, ServiceAccount};
 use kube::{Resource, ResourceExt};
 
 use crate::Error;
@@ -94,7 +92,7 @@ async fn secrets(cluster: &Cluster, service: &ApiService) -> Result<Secrets, Err
     let namespace = service.namespace().unwrap_or_default();
     let mut secrets = Secrets::new();
     for name in tls::referenced(service) {
-        if let Some(secret) = cluster.get::<Secret>(&namespace, &name).await? {
+        if let Some(secret) = cluster.secret(&namespace, &name).await? {
             secrets.insert(name, secret);
         }
     }

@@ -9,6 +9,7 @@ use kube::Resource;
 use serde::{Deserialize, Serialize};
 
 use super::Child;
+use crate::api::ApiService;
 use crate::names::{OUR_PREFIX, REPLICAS_MANAGER};
 
 /// A pod, as its watch delivers it: a whole one takes ten times as much. What is not here is empty in a [`Pod`] that the
@@ -86,6 +87,46 @@ impl Resource for SlimPod {
     }
 }
 
+/// An `ApiService` as its watch delivers it: whatever it says.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct AnyService {
+    /// Who it is.
+    #[serde(default)]
+    pub metadata: ObjectMeta,
+    /// What it says.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Resource for AnyService {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind(dynamic: &()) -> Cow<'_, str> {
+        ApiService::kind(dynamic)
+    }
+
+    fn group(dynamic: &()) -> Cow<'_, str> {
+        ApiService::group(dynamic)
+    }
+
+    fn version(dynamic: &()) -> Cow<'_, str> {
+        ApiService::version(dynamic)
+    }
+
+    fn plural(dynamic: &()) -> Cow<'_, str> {
+        ApiService::plural(dynamic)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
 /// The object without what nobody reads. Of the managed fields only who owns the number of pods is asked.
 pub fn slim<K: Child>(object: &K) -> K {
     let mut object = object.clone();
@@ -100,7 +141,8 @@ pub fn slim<K: Child>(object: &K) -> K {
         .managed_fields
         .take()
         .filter(|fields| !fields.is_empty());
-    if kind == "Pod"
+    // kubectl keeps a copy of the whole resource in one.
+    if ["Pod", "ApiService"].contains(&kind.as_ref())
         && let Some(annotations) = &mut meta.annotations
     {
         annotations.retain(|key, _| key.starts_with(OUR_PREFIX));

@@ -1,9 +1,9 @@
 //! What is watched, and whom it wakes.
 //!
 //! ```text
-//! ApiServices (metadata) ──► store
-//! children, pods ──► cache ──┐
-//! Secrets, ConfigMaps ───────┴─► who is concerned ──► requests to reconcile
+//! ApiServices ────► cache, store (of names) ──┐
+//! children, pods ─► cache ────────────────────┼─► who is concerned ──► requests to reconcile
+//! Secrets (metadata) ─────────────────────────┘
 //! ```
 //!
 //! Plain watches, each of its own: shared ones do not tell of deletions.
@@ -11,9 +11,10 @@
 use std::fmt::Debug;
 use std::future::ready;
 
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::PartialObjectMeta;
+use kube::api::{ObjectMeta, PartialObjectMeta};
+use kube::core::metadata::PartialObjectMetaExt;
 use kube::runtime::controller::ReconcileRequest;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, reflector};
@@ -23,8 +24,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::{Scope, Watched};
+use crate::api::ApiService;
 use crate::cluster::Child;
 use crate::cluster::cache::Cache;
+use crate::cluster::slim::AnyService;
 use crate::memory::Key;
 use crate::names;
 
@@ -46,16 +49,10 @@ pub struct Watches<'a> {
 }
 
 impl Watches<'_> {
-    /// The `ApiService`s themselves. Only metadata: a reconcile reads what it needs, so an object that cannot be understood
-    /// fails alone.
+    /// The `ApiService`s themselves, kept in the cache. They are understood where they are reconciled, so that one that
+    /// cannot be understood fails alone.
     pub fn roots(&self, writer: Writer<Watched>) -> Requests {
-        let events = watch(self.api::<Watched>(), paged()).default_backoff();
-        let events = events.modify(|service| {
-            // Whoever needs these reads the resource.
-            service.metadata.managed_fields = None;
-            service.metadata.annotations = None;
-            service.metadata.labels = None;
-        });
+        let events = self.cached::<AnyService>(paged()).map_ok(named);
         let touched = reflector(writer, events).touched_objects();
         touched
             .map(|service| service.map(|service| ObjectRef::from_obj(&service).into()))
@@ -87,14 +84,8 @@ impl Watches<'_> {
         K: Child,
         F: Fn(&K) -> Option<ObjectRef<Watched>> + Send + 'static,
     {
-        self.cache.expect::<K>();
-        let cache = self.cache.clone();
-        let events = watch(self.api::<K>(), paged().labels(&names::managed_selector()));
-        let seen = events.inspect(move |event| match event {
-            Ok(event) => cache.told(event),
-            Err(_) => cache.failed::<K>(),
-        });
-        let woken = seen.default_backoff().filter_map(move |event| {
+        let seen = self.cached::<K>(paged().labels(&names::managed_selector()));
+        let woken = seen.filter_map(move |event| {
             ready(match event {
                 Ok(Event::Apply(child) | Event::Delete(child) | Event::InitApply(child)) => {
                     concerned(&child).map(|service| Ok(service.into()))
@@ -106,15 +97,18 @@ impl Watches<'_> {
         woken.boxed()
     }
 
-    /// Objects of which only metadata is told; they wake those that `referring` names for their namespace and name.
-    pub fn referred<K, F>(&self, chosen: watcher::Config, referring: F) -> Requests
+    /// Objects of which only metadata is told, first to `hear`; they wake those that `referring` names for their namespace
+    /// and name.
+    pub fn referred<K, H, F>(&self, hear: H, referring: F) -> Requests
     where
+        H: Fn(&Result<Event<PartialObjectMeta<K>>, watcher::Error>) + Send + 'static,
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + 'static,
         PartialObjectMeta<K>: Clone + Debug + DeserializeOwned + Send,
         F: Fn(&str, &str) -> Vec<Key> + Send + 'static,
     {
         let api = self.api::<PartialObjectMeta<K>>();
-        let touched = watch(api, chosen.page_size(PAGE))
+        let touched = watch(api, paged())
+            .inspect(hear)
             .default_backoff()
             .touched_objects();
         let woken = touched.map_ok(move |object| {
@@ -126,11 +120,46 @@ impl Watches<'_> {
         woken.try_flatten().boxed()
     }
 
+    /// The events of a watch, told to the cache.
+    fn cached<K: Child>(
+        &self,
+        chosen: watcher::Config,
+    ) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + use<K> {
+        self.cache.expect::<K>();
+        let cache = self.cache.clone();
+        let events = watch(self.api::<K>(), chosen);
+        let told = events.inspect(move |event| match event {
+            Ok(event) => cache.told(event),
+            Err(_) => cache.failed::<K>(),
+        });
+        told.default_backoff()
+    }
+
     fn api<K>(&self) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         self.scope.api(self.client)
+    }
+}
+
+/// What the queue keeps of an `ApiService`: its name.
+fn named(event: Event<AnyService>) -> Event<Watched> {
+    let name = |service: AnyService| {
+        let metadata = ObjectMeta {
+            name: service.metadata.name,
+            namespace: service.metadata.namespace,
+            uid: service.metadata.uid,
+            ..ObjectMeta::default()
+        };
+        metadata.into_response_partial::<ApiService>()
+    };
+    match event {
+        Event::Apply(service) => Event::Apply(name(service)),
+        Event::Delete(service) => Event::Delete(name(service)),
+        Event::InitApply(service) => Event::InitApply(name(service)),
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use kilonova_operator::lease::gate::Gate;
 use kilonova_operator::lease::{DURATION, HOLD};
 use kilonova_operator::metrics::Metrics;
@@ -79,8 +80,10 @@ async fn a_leader_that_slept_writes_nothing_and_ends() {
     world.server.asked();
     assert!(gate.check().is_err());
     two.kill();
-    world.spec(&BOTH.replace("workers: 2", "workers: 4"));
-    let error = world.reconcile_with(&context).await.unwrap_err();
+    let child: ConfigMap =
+        serde_json::from_value(json!({"metadata": {"name": "late", "namespace": "cloud"}}))
+            .unwrap();
+    let error = context.cluster.create(&child).await.unwrap_err();
     assert_eq!(error.class(), "not-leading", "{error}");
     assert_eq!(world.server.writes(), Vec::<String>::new());
 }

@@ -60,17 +60,12 @@ impl World {
     }
 
     pub async fn try_reconcile(&self) -> Result<Outcome, Error> {
-        self.reconcile_with(&self.context).await
-    }
-
-    /// Reconciles with what another operator has and remembers.
-    pub async fn reconcile_with(&self, context: &Context) -> Result<Outcome, Error> {
         let key = Key {
             namespace: "cloud".to_owned(),
             name: "nova".to_owned(),
         };
         let now = Timestamp::from_second(self.now).unwrap();
-        Box::pin(reconcile(context, &key, now)).await
+        Box::pin(reconcile(&self.context, &key, now)).await
     }
 
     pub async fn reconcile(&self) -> Outcome {
