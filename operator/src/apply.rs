@@ -7,6 +7,7 @@
 pub mod decision;
 mod prune;
 mod refresh;
+mod same;
 
 use std::collections::BTreeSet;
 
@@ -193,6 +194,11 @@ impl Writer<'_> {
         let name = wanted.name_any();
         let hash = hash::of(wanted)?;
         let held = K::held(self.observed).get(&name);
+        if let Some(held) = held
+            && same::is_as_applied(held, wanted, &hash)?
+        {
+            self.applied.note(held, hash.clone());
+        }
         let before = held.and_then(ResourceExt::resource_version);
         let answer = match decision::decide(self.service, held, &hash, self.applied) {
             Decision::Nothing => return Ok(Placed::Same),

@@ -25,6 +25,9 @@ pub enum Error {
     /// The API server said nothing.
     #[error("cannot {0}: no answer within {1} seconds")]
     Silent(String, u64),
+    /// Another replica may be at work.
+    #[error("cannot {0}: this replica does not hold the lease")]
+    NotLeading(String),
     /// An object changed under our hands; the next attempt sees the new one.
     #[error("cannot {doing}: it changed meanwhile ({message})")]
     Outrun {
@@ -47,6 +50,7 @@ impl Error {
                 _ => "unreachable",
             },
             Self::Silent(..) => "timeout",
+            Self::NotLeading(_) => "not-leading",
             Self::Outrun { .. } => "outrun",
         }
     }

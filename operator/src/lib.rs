@@ -12,22 +12,25 @@
 //! ```
 //!
 //! Everything but [`cluster`], [`apply`], [`observed`] and [`confirm::ask`] is a pure function; those do all input and
-//! output.
+//! output. Around it stand [`controller`] (when), [`lease`] (whether) and [`permissions`] (what at most).
 
 pub mod api;
 pub mod apply;
 pub mod cluster;
 pub mod confirm;
 pub mod controller;
+pub mod definition;
 pub mod desired;
 pub mod error;
 pub mod events;
 pub mod hash;
 pub mod history;
+pub mod lease;
 pub mod memory;
 pub mod metrics;
 pub mod names;
 pub mod observed;
+pub mod permissions;
 pub mod plan;
 pub mod probes;
 pub mod reconcile;

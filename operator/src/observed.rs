@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Pod, PodTemplateSpec, Secret, Service, ServiceAccount,
-};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodTemplateSpec, Service, ServiceAccount};
 use kube::{Resource, ResourceExt};
 
 use crate::Error;
@@ -113,7 +111,7 @@ async fn secrets(
     let namespace = service.namespace().unwrap_or_default();
     let mut secrets = Secrets::new();
     for name in named {
-        if let Some(secret) = cluster.get::<Secret>(&namespace, &name).await? {
+        if let Some(secret) = cluster.secret(&namespace, &name).await? {
             secrets.insert(name, secret);
         }
     }

@@ -62,7 +62,6 @@ const DRAINING: Duration = Duration::from_secs(1);
 /// Brings the cluster to what the `ApiService` called `key` asks for, and answers in its status.
 pub async fn reconcile(context: &Context, key: &Key, now: Timestamp) -> Result<Outcome, Error> {
     let cluster = &context.cluster;
-    // Read anew: what the watch delivered may be older than the status we wrote last.
     let Some(mut service) = cluster.get::<ApiService>(&key.namespace, &key.name).await? else {
         forget(context, key);
         return Ok(Outcome::rest());

@@ -5,8 +5,11 @@ use tracing::debug;
 
 use crate::cluster::Cluster;
 
-/// Annotates pods; says whether that is forbidden. A pod that cannot be annotated follows later by itself.
+/// Annotates pods; says whether that is not allowed. A pod that cannot be annotated follows later by itself.
 pub async fn refresh(cluster: &Cluster, pods: &[&Pod], token: &str) -> bool {
+    if !cluster.refreshes() {
+        return true;
+    }
     for pod in pods {
         if let Err(error) = cluster.refresh(pod, token).await {
             debug!(%error, "a pod was not annotated");

@@ -8,6 +8,7 @@ use kilonova_operator::desired::Release;
 use kilonova_operator::memory::{Key, Memory};
 use kilonova_operator::metrics::Metrics;
 use kilonova_operator::reconcile::{Context, Outcome, reconcile};
+use kube::Client;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
@@ -76,12 +77,8 @@ impl World {
             namespace: "cloud".to_owned(),
             name: "nova".to_owned(),
         };
-        Box::pin(reconcile(
-            &self.context,
-            &key,
-            Timestamp::from_second(self.now).unwrap(),
-        ))
-        .await
+        let now = Timestamp::from_second(self.now).unwrap();
+        Box::pin(reconcile(&self.context, &key, now)).await
     }
 
     pub async fn reconcile(&self) -> Outcome {
@@ -100,24 +97,9 @@ impl World {
         panic!("it does not settle: {:?}", self.server.writes());
     }
 
-    /// Every Deployment gets all its pods, as its controller would see to; says whether one had not.
+    /// See [`bring_up`].
     pub fn bring_up(&self) -> bool {
-        let mut late = false;
-        for name in self.server.names("deployments") {
-            let before = self.server.get("deployments", &name).unwrap();
-            let pods = before["spec"]["replicas"].clone();
-            let status = json!({
-                "observedGeneration": before["metadata"]["generation"], "replicas": pods, "updatedReplicas": pods,
-                "readyReplicas": pods, "availableReplicas": pods,
-            });
-            if before["status"] != status {
-                self.server.change("deployments", &name, |deployment| {
-                    deployment["status"] = status;
-                });
-                late = true;
-            }
-        }
-        late
+        bring_up(&self.server)
     }
 
     /// The user writes another spec.
@@ -175,8 +157,33 @@ impl World {
 }
 
 fn context(server: &ApiServer) -> Context {
+    context_of(server.client(), Metrics::new().unwrap())
+}
+
+/// Every Deployment gets all its pods; says whether one had not.
+pub fn bring_up(server: &ApiServer) -> bool {
+    let mut late = false;
+    for name in server.names("deployments") {
+        let before = server.get("deployments", &name).unwrap();
+        let pods = before["spec"]["replicas"].clone();
+        let status = json!({
+            "observedGeneration": before["metadata"]["generation"], "replicas": pods, "updatedReplicas": pods,
+            "readyReplicas": pods, "availableReplicas": pods,
+        });
+        if before["status"] != status {
+            server.change("deployments", &name, |deployment| {
+                deployment["status"] = status;
+            });
+            late = true;
+        }
+    }
+    late
+}
+
+/// What a reconcile needs.
+pub fn context_of(client: Client, metrics: Metrics) -> Context {
     Context {
-        cluster: Cluster::new(server.client(), Metrics::new().unwrap()),
+        cluster: Cluster::new(client, metrics),
         release: Release {
             server_image: "kilonova/server:test".to_owned(),
         },
