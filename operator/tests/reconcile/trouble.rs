@@ -11,7 +11,8 @@ use crate::operator::Operator;
 use crate::world::{BOTH, TLS, World, bring_up};
 
 const MINUTE: Duration = Duration::from_secs(60);
-const KINDS: [&str; 5] = [
+const KINDS: [&str; 6] = [
+    "controllerrevisions",
     "deployments",
     "services",
     "configmaps",
@@ -22,7 +23,34 @@ const KINDS: [&str; 5] = [
 /// What a user reads in the cluster, without what differs from run to run, by lines.
 fn held(server: &ApiServer) -> Vec<String> {
     let objects = serde_yaml::to_string(&objects(server)).unwrap();
-    objects.lines().map(str::to_owned).collect()
+    let lines = objects.lines();
+    let told = lines.filter(|line| !line.trim_start().starts_with("nonce: "));
+    told.map(str::to_owned).collect()
+}
+
+/// Nonces are random, and so is what is made of them; numbers of steps and records tell how often something was tried.
+fn forget_chance(object: &mut Value) {
+    if object["kind"] == "ConfigMap" {
+        object["metadata"]["annotations"].take();
+    }
+    if object["kind"] == "ControllerRevision" {
+        object["revision"].take();
+        object["metadata"]["annotations"].take();
+    }
+    let Some(status) = object["status"].as_object_mut() else {
+        return;
+    };
+    for field in ["observedGeneration", "plan", "revision"] {
+        status.remove(field);
+    }
+    for api in status
+        .get_mut("apis")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        api["revision"]["desired"].take();
+    }
 }
 
 /// Says where the first difference is.
@@ -52,9 +80,7 @@ fn objects(server: &ApiServer) -> Vec<Value> {
             for field in ["resourceVersion", "generation"] {
                 object["metadata"][field].take();
             }
-            object["status"]
-                .as_object_mut()
-                .map(|status| status.remove("observedGeneration"));
+            forget_chance(&mut object);
             object
         })
         .collect()
