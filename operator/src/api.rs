@@ -33,8 +33,12 @@ pub use network::NetworkPolicy;
 pub use probes::{Probe, Probes};
 pub use resources::{Quantities, Resources};
 pub use service::{IpFamilyPolicy, Service, ServiceType, TrafficPolicy};
-pub use spec::{ApiService, ApiServiceSpec, ImagePullPolicy, LocalReference, PodLayout};
-pub use status::{ApiServiceStatus, ApiState, Certificate, Workers};
+pub use spec::{
+    ApiService, ApiServiceSpec, ImagePullPolicy, LocalReference, PodLayout, UpdatePolicy,
+};
+pub use status::{
+    ApiServiceStatus, ApiState, Certificate, Effect, PlanItem, PlanState, Revision, Workers,
+};
 pub use tls::{CertificateRequest, ClientAuth, IssuerReference, Tls};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

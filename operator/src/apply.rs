@@ -8,10 +8,11 @@ pub mod decision;
 mod extras;
 mod prune;
 mod refresh;
+mod same;
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use kube::ResourceExt;
 use serde_json::json;
@@ -21,9 +22,10 @@ pub use refresh::refresh;
 
 use crate::api::ApiService;
 use crate::cluster::{Child, Cluster};
-use crate::desired::{Desired, Workload};
+use crate::desired::Workload;
 use crate::names::{self, REPLICAS_MANAGER};
 use crate::observed::{self, Held, Observed};
+use crate::plan::Course;
 use crate::verdict::Verdict;
 use crate::{Error, hash};
 
@@ -44,19 +46,21 @@ pub struct Report {
     pub wrote: bool,
 }
 
-/// Brings the cluster to what is desired, as far as the verdicts on the Secrets let it. `observed` is what it was
-/// before, and afterwards what it is then.
+/// Goes the course, as far as the verdicts on the Secrets let it. `observed` is what it was before, and afterwards what
+/// it is then.
 pub async fn apply(
     cluster: &Cluster,
     service: &ApiService,
-    desired: &Desired,
+    course: &Course,
     verdicts: &[Verdict],
     observed: &mut Observed,
     applied: &mut Applied,
 ) -> Result<Report, Error> {
+    let desired = &course.desired;
     let mut writer = Writer {
         cluster,
         service,
+        course,
         observed,
         applied,
         report: Report::default(),
@@ -65,7 +69,7 @@ pub async fn apply(
     let mut held = BTreeSet::new();
     for workload in &desired.workloads {
         let waits = |verdict: &Verdict| workload.apis.contains(&verdict.api) && verdict.blocks();
-        if verdicts.iter().any(waits) {
+        if verdicts.iter().any(waits) || course.not_yet.contains(&workload.name) {
             let names = workload.apis.iter().map(|api| api.dashed());
             held.extend(names.map(|api| names::child(&service.name_any(), api)));
             writer.hold(workload).await?;
@@ -94,6 +98,12 @@ pub(crate) trait Kept: Child {
 impl Kept for Deployment {
     fn held(observed: &mut Observed) -> &mut Held<Self> {
         &mut observed.deployments
+    }
+}
+
+impl Kept for ControllerRevision {
+    fn held(observed: &mut Observed) -> &mut Held<Self> {
+        &mut observed.revisions
     }
 }
 
@@ -127,6 +137,7 @@ enum Placed {
 struct Writer<'a> {
     cluster: &'a Cluster,
     service: &'a ApiService,
+    course: &'a Course,
     observed: &'a mut Observed,
     applied: &'a mut Applied,
     report: Report,
@@ -141,7 +152,12 @@ impl Writer<'_> {
         if live == Placed::Changed {
             self.report.reloaded.push(workload.name.clone());
         }
-        if [account, cold, live].contains(&Placed::Blocked) {
+        // Before the Deployment that names it, so that what a Deployment was given is always known.
+        let record = match self.course.records.get(&workload.name) {
+            Some(record) => self.place(record).await?,
+            None => Placed::Same,
+        };
+        if [account, cold, live, record].contains(&Placed::Blocked) {
             return Ok(());
         }
         let before = self.observed.deployments.get(&workload.name).cloned();
@@ -184,6 +200,11 @@ impl Writer<'_> {
         let name = wanted.name_any();
         let hash = hash::of(wanted)?;
         let held = K::held(self.observed).get(&name);
+        if let Some(held) = held
+            && same::is_as_applied(held, wanted, &hash)?
+        {
+            self.applied.note(held, hash.clone());
+        }
         let before = held.and_then(ResourceExt::resource_version);
         let answer = match decision::decide(self.service, held, &hash, self.applied) {
             Decision::Nothing => return Ok(Placed::Same),

@@ -1,32 +1,44 @@
-//! The API server: every request the operator makes has a time limit, and every write is counted.
+//! The API server: every request the operator makes has a time limit, every write is counted, and what watches tell is not
+//! asked for again.
 
+pub mod cache;
 mod journal;
+pub mod repeats;
+pub mod secrets;
 mod served;
+pub mod slim;
+pub mod traffic;
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::runtime::events::Event;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tracing::warn;
 
+use self::cache::Cache;
 use self::journal::Journal;
+use self::repeats::{Repeats, Verdict};
+use self::secrets::Secrets;
 use self::served::Discovery;
 pub use self::served::Served;
-use crate::Error;
+use crate::lease::gate::Closed;
 use crate::metrics::Metrics;
-use crate::names::{OPERATOR, REFRESH_ANNOTATION};
+use crate::names::{APPLIED_ANNOTATION, OPERATOR, REFRESH_ANNOTATION};
+use crate::{Error, hash};
 
-/// No request may take longer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// No request may take longer. What is in flight when a lease expires ends within this time.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A version no object of ours can have. An apply that carries it creates what is absent and conflicts with what is
 /// there, whoever put it there in between.
 const CREATE_ONLY: &str = "1";
@@ -40,6 +52,7 @@ pub trait Child:
     + DeserializeOwned
     + Send
     + Sync
+    + 'static
 {
 }
 
@@ -51,6 +64,7 @@ impl<K> Child for K where
         + DeserializeOwned
         + Send
         + Sync
+        + 'static
 {
 }
 
@@ -60,6 +74,12 @@ pub struct Cluster {
     client: Client,
     journal: Journal,
     discovery: Discovery,
+    repeats: Arc<Mutex<Repeats>>,
+    refreshes: bool,
+    /// What watches have told.
+    pub cache: Cache,
+    /// Secrets that were read.
+    pub secrets: Secrets,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -71,6 +91,10 @@ impl Cluster {
             journal: Journal::new(client.clone()),
             discovery: Discovery::default(),
             client,
+            repeats: Arc::default(),
+            refreshes: true,
+            cache: Cache::new(metrics.clone()),
+            secrets: Secrets::default(),
             metrics,
         }
     }
@@ -81,12 +105,27 @@ impl Cluster {
     }
 
     /// A kind that was there is gone.
-    pub fn forget_served(&self) {
-        self.discovery.forget();
+    pub async fn forget_served(&self) {
+        self.discovery.forget().await;
+    }
+
+    /// Whether running pods may be annotated, which makes their kubelets look at their volumes at once. Without it they
+    /// look within a minute or two.
+    #[must_use]
+    pub fn refreshing(self, refreshes: bool) -> Self {
+        Self { refreshes, ..self }
+    }
+
+    /// Whether running pods are annotated.
+    pub fn refreshes(&self) -> bool {
+        self.refreshes
     }
 
     /// The object called `name`, if there is one.
     pub async fn get<K: Child>(&self, namespace: &str, name: &str) -> Result<Option<K>, Error> {
+        if let Some(known) = self.cache.get(namespace, name) {
+            return Ok(Some(known));
+        }
         let api = self.api::<K>(namespace);
         within(
             format!("read {}", called::<K>(namespace, name)),
@@ -95,8 +134,24 @@ impl Cluster {
         .await
     }
 
+    /// The Secret called `name`, if there is one.
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
+        let asked = match self.secrets.get(namespace, name) {
+            Ok(known) => return Ok(Some(known)),
+            Err(moment) => moment,
+        };
+        let read = self.get::<Secret>(namespace, name).await?;
+        if let Some(secret) = &read {
+            self.secrets.read(secret, asked);
+        }
+        Ok(read)
+    }
+
     /// The objects a label selector chooses.
     pub async fn list<K: Child>(&self, namespace: &str, selector: &str) -> Result<Vec<K>, Error> {
+        if let Some(known) = self.cache.list(namespace, selector) {
+            return Ok(known);
+        }
         let api = self.api::<K>(namespace);
         let chosen = ListParams::default().labels(selector);
         let doing = format!("list {} in {namespace}", K::plural(&()));
@@ -105,14 +160,14 @@ impl Cluster {
 
     /// Creates `wanted`; conflicts if there is something of that name.
     pub async fn create<K: Child>(&self, wanted: &K) -> Result<K, Error> {
-        let mut wanted = wanted.clone();
+        let mut wanted = marked(wanted)?;
         wanted.meta_mut().resource_version = Some(CREATE_ONLY.to_owned());
         self.patch(&wanted, "create", OPERATOR, &wanted).await
     }
 
     /// Applies `wanted` to the object with this uid and to no other.
     pub async fn apply<K: Child>(&self, wanted: &K, uid: Option<String>) -> Result<K, Error> {
-        let mut wanted = wanted.clone();
+        let mut wanted = marked(wanted)?;
         wanted.meta_mut().uid = uid;
         self.patch(&wanted, "apply", OPERATOR, &wanted).await
     }
@@ -137,16 +192,37 @@ impl Cluster {
     ) -> Result<K, Error> {
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         let body = typed::<K>(body)?;
-        self.metrics.write(&K::kind(&()), verb);
-        within(
-            format!("{verb} {}", called::<K>(&namespace, &name)),
+        let called = called::<K>(&namespace, &name);
+        self.count::<K>(verb, &format!("{called} by {manager}"), &body);
+        let answer = within(
+            format!("{verb} {called}"),
             self.api::<K>(&namespace).patch(
                 &name,
                 &PatchParams::apply(manager).force(),
                 &Patch::Apply(&body),
             ),
         )
-        .await
+        .await?;
+        self.cache.wrote(&answer);
+        Ok(answer)
+    }
+
+    /// A write is counted, and loudly when it is the same again and again.
+    fn count<K: Child>(&self, verb: &str, what: &str, body: &Value) {
+        let kind = K::kind(&());
+        self.metrics.write(&kind, verb);
+        let mut hasher = DefaultHasher::new();
+        body.hash(&mut hasher);
+        let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Verdict::Hot { first } = repeats.note(what, hasher.finish(), Instant::now()) {
+            self.metrics.repeated(&kind);
+            if first {
+                warn!(
+                    "{what} was written with the same content again and again within ten minutes: something else keeps \
+                     changing it; its managedFields name who"
+                );
+            }
+        }
     }
 
     /// Applies the status of `object`.
@@ -159,16 +235,20 @@ impl Cluster {
         let body = typed::<K>(
             &json!({"metadata": {"name": name, "uid": object.uid()}, "status": status}),
         )?;
-        self.metrics.write(&K::kind(&()), "status");
-        within(
-            format!("write the status of {}", called::<K>(&namespace, &name)),
+        let called = called::<K>(&namespace, &name);
+        self.count::<K>("status", &format!("the status of {called}"), &body);
+        let answer = within(
+            format!("write the status of {called}"),
             self.api::<K>(&namespace).patch_status(
                 &name,
                 &PatchParams::apply(OPERATOR).force(),
                 &Patch::Apply(&body),
             ),
         )
-        .await
+        .await?;
+        // What was announced must not be forgotten because a watch is late.
+        self.cache.wrote(&answer);
+        Ok(answer)
     }
 
     /// Deletes this very object, and in the background what it owns. That it is gone already is fine.
@@ -185,9 +265,15 @@ impl Cluster {
         self.metrics.write(&K::kind(&()), "delete");
         let doing = format!("delete {}", called::<K>(&namespace, &name));
         match within(doing, self.api::<K>(&namespace).delete(&name, &how)).await {
-            Err(error) if error.is_not_found() => Ok(()),
-            other => other.map(|_| ()),
+            Err(error) if error.is_not_found() => self.cache.deleted(object),
+            // What has finalizers is answered, and is still there.
+            Ok(answer) => match answer.left() {
+                Some(going) => self.cache.wrote(&going),
+                None => self.cache.deleted(object),
+            },
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
     /// Changes an annotation of a running pod, which makes the kubelet look at the pod's volumes at once.
@@ -226,6 +312,16 @@ fn typed<K: Child>(body: &impl Serialize) -> Result<Value, Error> {
     Ok(body)
 }
 
+/// The child with the hash of what it is.
+fn marked<K: Child>(wanted: &K) -> Result<K, Error> {
+    let mut marked = wanted.clone();
+    let hash = hash::of(wanted)?;
+    marked
+        .annotations_mut()
+        .insert(APPLIED_ANNOTATION.to_owned(), hash);
+    Ok(marked)
+}
+
 fn called<K: Child>(namespace: &str, name: &str) -> String {
     format!("{} {namespace}/{name}", K::kind(&()))
 }
@@ -236,6 +332,9 @@ async fn within<T>(
 ) -> Result<T, Error> {
     match timeout(REQUEST_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Service(source))) if source.is::<Closed>() => {
+            Err(Error::NotLeading(doing.into()))
+        }
         Ok(Err(source)) => Err(Error::Cluster {
             doing: doing.into(),
             source: Box::new(source),

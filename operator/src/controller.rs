@@ -1,29 +1,40 @@
 //! What triggers a reconcile, and what happens when one fails.
 
+mod start;
+mod watches;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use futures::stream::select_all;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ListParams, PartialObjectMeta};
+use kube::api::PartialObjectMeta;
 use kube::runtime::controller::{Action, Config, Error as QueueError};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, watcher};
+use kube::runtime::{applier, reflector};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+pub use start::{check_definition, wait_for_definition};
+
+use self::watches::{Requests, Watches};
 use crate::Error;
 use crate::api::ApiService;
+use crate::cluster::Served;
+use crate::cluster::slim::SlimPod;
+use crate::kinds::{
+    Certificate, HttpRoute, Object, PodMonitor, TlsRoute, TlsRouteAlpha2, TlsRouteAlpha3,
+};
 use crate::memory::Key;
-use crate::names;
+use crate::observed::{TlsVersion, newest_tls_route};
 use crate::reconcile::{Context, forget, jittered, reconcile};
 
 /// Which `ApiService`s are looked after.
@@ -35,14 +46,17 @@ pub enum Scope {
     Namespace(String),
 }
 
-/// Only metadata is watched: a reconcile reads what it needs, so an object that cannot be understood fails alone.
+/// What the queue knows of an `ApiService`.
 type Watched = PartialObjectMeta<ApiService>;
 
 /// Reconciles in flight at most.
 const CONCURRENCY: u16 = 8;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(300);
-const STARTUP_RETRY: Duration = Duration::from_secs(5);
+/// What watches tell is waited for this long before the first reconcile; what is late is asked for.
+const FIRST_LISTS: Duration = Duration::from_secs(30);
+/// Reconciles in flight may end within this time when the program stops.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Scope {
     fn api<K>(&self, client: &Client) -> Api<K>
@@ -56,98 +70,99 @@ impl Scope {
     }
 }
 
-/// Waits until the API server can be asked for `ApiService`s, and says once what is missing.
-pub async fn wait_for_definition(client: &Client, scope: &Scope) {
-    let api: Api<Watched> = scope.api(client);
-    let mut said = None;
-    loop {
-        let missing = match api.list_metadata(&ListParams::default().limit(1)).await {
-            Ok(_) => return,
-            Err(kube::Error::Api(answer)) if answer.code == 404 => format!(
-                "the CustomResourceDefinition {}.{} is missing: install it with 'kilonova-operator crd | kubectl apply \
-                 --server-side -f -', or with the chart",
-                ApiService::plural(&()),
-                ApiService::group(&())
+/// Reconciles until `stop`, and ends what is in flight.
+pub async fn run(client: &Client, scope: &Scope, context: Arc<Context>, stop: CancellationToken) {
+    let (store, writer) = reflector::store();
+    let cluster = &context.cluster;
+    let watches = Watches {
+        client: client.clone(),
+        scope: scope.clone(),
+        cluster: cluster.clone(),
+    };
+    let mut requests = children(&watches);
+    let secrets = cluster.secrets.clone();
+    requests.push(watches.referred::<Secret, _, _>(
+        move |event| match event {
+            Ok(event) => secrets.told(event),
+            Err(_) => secrets.failed(),
+        },
+        {
+            let context = Arc::clone(&context);
+            move |namespace, secret| context.memory.referring(namespace, secret)
+        },
+    ));
+    requests.push(watches.roots(writer));
+    let queue = select_all(requests).take_until(stop.clone().cancelled_owned());
+    let work = applier(
+        |service, context| Box::pin(attempt(service, context)),
+        retry,
+        Arc::clone(&context),
+        store,
+        queue,
+        Config::default().concurrency(CONCURRENCY),
+    );
+    let work = work.for_each(|result| {
+        match result {
+            Err(QueueError::ObjectNotFound(gone)) => forget(
+                &context,
+                &Key {
+                    namespace: gone.namespace.clone().unwrap_or_default(),
+                    name: gone.name.clone(),
+                },
             ),
-            Err(kube::Error::Api(answer)) => format!(
-                "the API server refuses to list ApiServices: {}",
-                answer.message
-            ),
-            Err(error) => format!("the API server cannot be reached: {}", root_cause(&error)),
-        };
-        if said.as_ref() != Some(&missing) {
-            warn!(
-                "{missing}; trying again every {} s",
-                STARTUP_RETRY.as_secs()
-            );
-            said = Some(missing);
+            Err(QueueError::QueueError(error)) => {
+                warn!(%error, "a watch failed and is started again");
+            }
+            // Failures of reconciles are told where they are retried.
+            Ok(_) | Err(_) => {}
         }
-        sleep(STARTUP_RETRY).await;
+        std::future::ready(())
+    });
+    tokio::select! {
+        () = work => {}
+        () = async { stop.cancelled().await; sleep(GRACE).await } => {
+            warn!("a reconcile is given up after {} s; the next one makes up for it", GRACE.as_secs());
+        }
     }
 }
 
-/// What is at the bottom of an error: above it stands only who passed it on.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), root_cause)
-}
-
-/// Reconciles until `stop`.
-pub async fn run(client: Client, scope: &Scope, context: Arc<Context>, stop: CancellationToken) {
-    let made_by_us = || watcher::Config::default().labels(&names::managed_selector());
-    let referring = {
-        let context = Arc::clone(&context);
-        move |secret: PartialObjectMeta<Secret>| {
-            let namespace = secret.namespace().unwrap_or_default();
-            let keys = context.memory.referring(&namespace, &secret.name_any());
-            keys.into_iter()
-                .map(|key| ObjectRef::new(&key.name).within(&key.namespace))
-        }
-    };
-    let controller = Controller::new(scope.api::<Watched>(&client), watcher::Config::default())
-        .with_config(Config::default().concurrency(CONCURRENCY))
-        .owns(scope.api::<Deployment>(&client), made_by_us())
-        .owns(scope.api::<Service>(&client), made_by_us())
-        .owns(scope.api::<ConfigMap>(&client), made_by_us())
-        .owns(scope.api::<ServiceAccount>(&client), made_by_us())
-        .owns(scope.api::<PodDisruptionBudget>(&client), made_by_us())
-        .owns(scope.api::<HorizontalPodAutoscaler>(&client), made_by_us())
-        .owns(scope.api::<NetworkPolicy>(&client), made_by_us())
-        .watches(
-            scope.api::<PartialObjectMeta<Secret>>(&client),
-            watcher::Config::default(),
-            referring,
-        )
-        .graceful_shutdown_on(stop.cancelled_owned());
-    controller
-        .run(attempt, retry, Arc::clone(&context))
-        .for_each(|result| {
-            match result {
-                Err(QueueError::ObjectNotFound(gone)) => forget(
-                    &context,
-                    &Key {
-                        namespace: gone.namespace.clone().unwrap_or_default(),
-                        name: gone.name.clone(),
-                    },
-                ),
-                Err(QueueError::QueueError(error)) => {
-                    warn!(%error, "a watch failed and is started again");
-                }
-                // Failures of reconciles are told where they are retried.
-                Ok(_) | Err(_) => {}
-            }
-            std::future::ready(())
-        })
-        .await;
+/// Every kind that is made.
+fn children(watches: &Watches) -> Vec<Requests> {
+    vec![
+        watches.children::<ControllerRevision>(),
+        watches.children::<Deployment>(),
+        watches.children::<Service>(),
+        watches.children::<ConfigMap>(),
+        watches.children::<ServiceAccount>(),
+        watches.grandchildren::<SlimPod>(),
+        watches.children::<PodDisruptionBudget>(),
+        watches.children::<HorizontalPodAutoscaler>(),
+        watches.children::<NetworkPolicy>(),
+        watches.optional::<Object<HttpRoute>>(Served::has::<HttpRoute>),
+        watches.optional::<Object<TlsRoute>>(|it| newest_tls_route(it) == Some(TlsVersion::V1)),
+        watches.optional::<Object<TlsRouteAlpha3>>(|it| {
+            newest_tls_route(it) == Some(TlsVersion::Alpha3)
+        }),
+        watches.optional::<Object<TlsRouteAlpha2>>(|it| {
+            newest_tls_route(it) == Some(TlsVersion::Alpha2)
+        }),
+        watches.optional::<Object<Certificate>>(Served::has::<Certificate>),
+        watches.optional::<Object<PodMonitor>>(Served::has::<PodMonitor>),
+    ]
 }
 
 async fn attempt(service: Arc<Watched>, context: Arc<Context>) -> Result<Action, Error> {
     let key = key(&service);
+    context.cluster.cache.settled(FIRST_LISTS).await;
     let (began, metrics) = (Instant::now(), &context.cluster.metrics);
     let result = Box::pin(reconcile(&context, &key, Timestamp::now())).await;
     let outcome = match &result {
         Ok(outcome) if outcome.changed => "changed",
         Ok(_) => "unchanged",
-        Err(error) => error.class(),
+        Err(error) => {
+            metrics.failed(error.class());
+            "failed"
+        }
     };
     metrics.reconciled(outcome, began.elapsed().as_secs_f64());
     debug!(

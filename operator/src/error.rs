@@ -25,6 +25,9 @@ pub enum Error {
     /// The API server said nothing.
     #[error("cannot {0}: no answer within {1} seconds")]
     Silent(String, u64),
+    /// Another replica may be at work.
+    #[error("cannot {0}: this replica does not hold the lease")]
+    NotLeading(String),
     /// An object changed under our hands; the next attempt sees the new one.
     #[error("cannot {doing}: it changed meanwhile ({message})")]
     Outrun {
@@ -47,6 +50,7 @@ impl Error {
                 _ => "unreachable",
             },
             Self::Silent(..) => "timeout",
+            Self::NotLeading(_) => "not-leading",
             Self::Outrun { .. } => "outrun",
         }
     }
@@ -59,6 +63,11 @@ impl Error {
     /// Whether there is not even such a kind: what answers that need not speak JSON.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Cluster { source, .. } if answer(source).is_some_and(|answer| answer.code == 404))
+    }
+
+    /// Whether the operator is not allowed to.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Cluster { source, .. } if answer(source).is_some_and(Status::is_forbidden))
     }
 
     /// The same error, as [`Error::Outrun`] if it is one.

@@ -3,9 +3,12 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType};
 
-use crate::api::ApiServiceStatus;
+use crate::api::{ApiServiceStatus, Effect, PlanItem, PlanState};
 use crate::apply::Report;
-use crate::status::{READY, STALLED, TLS_READY, USABLE, find};
+use crate::status::{CONFIG_ACCEPTED, DATABASE_READY, READY, STALLED, TLS_READY, USABLE, find};
+
+/// Reasons for which settings are not taken over that time alone does not end.
+const REFUSALS: [&str; 3] = ["ReloadRefused", "SettingsInvalid", "PodTemplateInvalid"];
 
 /// The Events that lead from `old` to `new`.
 pub fn events(
@@ -40,7 +43,11 @@ pub fn events(
         }
     }
     events.extend(certificates(old, new));
+    let steps = old.map_or(&[][..], |old| old.plan.as_slice());
+    events.extend(new.plan.iter().filter_map(|item| step(steps, item)));
     for (type_, action) in [
+        (CONFIG_ACCEPTED, "Confirm"),
+        (DATABASE_READY, "Confirm"),
         (TLS_READY, "CheckCertificates"),
         (STALLED, "Reconcile"),
         (READY, "Reconcile"),
@@ -71,6 +78,36 @@ fn certificates(old: Option<&ApiServiceStatus>, new: &ApiServiceStatus) -> Vec<E
     changed.collect()
 }
 
+/// A step that begins to wait, is let go, or is done.
+fn step(old: &[PlanItem], item: &PlanItem) -> Option<Event> {
+    let before = old.iter().find(|old| old.number == item.number);
+    let before = before.map(|before| before.state);
+    let said = |what: &str| format!("{what} step {}: {}: {}", item.number, item.api, item.what);
+    if before == Some(item.state) || item.effect == Effect::None {
+        return None;
+    }
+    match item.state {
+        PlanState::Waiting => Some(normal(
+            "Held",
+            "Hold",
+            format!("{} ({}; hash {})", said("holding"), item.why, item.hash),
+        )),
+        PlanState::Pending | PlanState::Done
+            if before == Some(PlanState::Waiting) && item.why.starts_with("approved") =>
+        {
+            Some(normal("Approved", "Approve", said("approved")))
+        }
+        PlanState::Pending => None,
+        PlanState::Done => Some(match item.effect {
+            Effect::Roll => normal("Rolled", "Roll", said("every pod was replaced by")),
+            _ if item.what.contains("certificate of ") => {
+                normal("CertificateServed", "Reload", said("every pod serves"))
+            }
+            _ => normal("Reloaded", "Reload", said("every pod has confirmed")),
+        }),
+    }
+}
+
 fn transition(old: Option<&Condition>, new: Option<&Condition>, action: &str) -> Option<Event> {
     let new = new?;
     let was = |status: &str| old.is_some_and(|old| old.status == status);
@@ -81,6 +118,12 @@ fn transition(old: Option<&Condition>, new: Option<&Condition>, action: &str) ->
         TLS_READY if !holds => other.then(|| bad(new)),
         TLS_READY if new.reason != USABLE => other.then(|| bad(new)),
         TLS_READY => was("False").then(|| normal("TLSReady", action, new.message.clone())),
+        // Told when a pod refuses, not while it takes its time.
+        CONFIG_ACCEPTED if REFUSALS.contains(&new.reason.as_str()) => other.then(|| bad(new)),
+        DATABASE_READY if new.status == "False" => other.then(|| bad(new)),
+        DATABASE_READY if holds => {
+            was("False").then(|| normal("DatabaseReady", action, new.message.clone()))
+        }
         STALLED if holds => other.then(|| bad(new)),
         READY if holds => (!was("True")).then(|| normal("Ready", action, new.message.clone())),
         // While pods come and go that is told by their numbers; a pod that cannot start is told here.

@@ -14,12 +14,29 @@ pub const CONTAINER: &str = "kilonova";
 pub const ADMIN_PORT_NAME: &str = "admin";
 /// Annotation the operator changes on a running pod to make the kubelet look at its volumes.
 pub const REFRESH_ANNOTATION: &str = "kilonova.dev/refresh";
+/// Annotation of a Deployment that names the record of the template it was given.
+pub const RECORD_ANNOTATION: &str = "kilonova.dev/record";
+/// Annotation of pods: the live settings they mount.
+pub const SETTINGS_ANNOTATION: &str = "kilonova.dev/settings";
+/// Annotation of an `ApiService` that lets steps of its plan go ahead: their hashes.
+pub const APPROVE_ANNOTATION: &str = "kilonova.dev/approve";
+/// Annotation of an `ApiService` that replaces its pods, each time it changes; it stands in the pods' template.
+pub const RESTART_ANNOTATION: &str = "kilonova.dev/restart-at";
+/// Annotation of an `ApiService` that lets its pods read their settings again, each time it changes.
+pub const RELOAD_ANNOTATION: &str = "kilonova.dev/reload-at";
+/// Annotation in a pod template: what pods did not take over in time and were therefore replaced for.
+pub const DEADLINE_ANNOTATION: &str = "kilonova.dev/replaced-for";
+/// Annotation of a child: the hash of what was applied last. What the operator learnt by applying survives its restart so.
+pub const APPLIED_ANNOTATION: &str = "kilonova.dev/applied";
 /// Component of the Deployment that runs all APIs.
 pub const COMBINED: &str = "api";
 
+/// What the keys of our own labels and annotations begin with.
+pub const OUR_PREFIX: &str = "kilonova.dev/";
+/// Label that names the `ApiService` something was made for.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Label that says what an object is of.
 pub const NAME: &str = "app.kubernetes.io/name";
-const INSTANCE: &str = "app.kubernetes.io/instance";
 const COMPONENT: &str = "app.kubernetes.io/component";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const APPLICATION: &str = "kilonova";
@@ -71,6 +88,11 @@ pub fn managed_selector() -> String {
 /// Label selector of everything made for one `ApiService`.
 pub fn instance_selector(instance: &str) -> String {
     format!("{},{INSTANCE}={instance}", managed_selector())
+}
+
+/// Label selector of everything of a kind but what the operator made.
+pub fn foreign_selector() -> String {
+    format!("{MANAGED_BY}!={OPERATOR}")
 }
 
 /// Labels as a selector is written.

@@ -4,16 +4,15 @@ mod extras;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Pod, PodTemplateSpec, Secret, Service, ServiceAccount,
-};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodTemplateSpec, Service, ServiceAccount};
 use kube::{Resource, ResourceExt};
 
 use crate::Error;
 use crate::api::{ApiName, ApiService};
 use crate::cluster::{Child, Cluster};
 use crate::desired::Desired;
+use crate::history;
 use crate::names;
 use crate::tls::Secrets;
 use crate::verdict;
@@ -37,8 +36,19 @@ pub struct Observed {
     pub accounts: Held<ServiceAccount>,
     /// What stands beside them.
     pub extras: Extras,
-    /// The Secrets it names.
+    /// Records of what Deployments were given.
+    pub revisions: Held<ControllerRevision>,
+    /// The Secrets it names, or named when its Deployments were given what they have.
     pub secrets: Secrets,
+}
+
+impl Observed {
+    /// Names of the Secrets that matter: those the resource names, and those it named when its records were made.
+    pub fn named(&self, service: &ApiService) -> BTreeSet<String> {
+        let mut named = verdict::referenced(service);
+        named.extend(history::referenced(service, &self.revisions));
+        named
+    }
 }
 
 /// Reads it all.
@@ -51,7 +61,7 @@ pub async fn observe(
     let maps =
         workloads().flat_map(|workload| [workload.cold.name_any(), workload.live.name_any()]);
     let services = desired.services.iter().map(ResourceExt::name_any);
-    let (deployments, accounts, config_maps, services, extras, secrets) = futures::try_join!(
+    let (deployments, accounts, config_maps, services, revisions, extras) = futures::try_join!(
         held(
             cluster,
             service,
@@ -64,17 +74,20 @@ pub async fn observe(
         ),
         held(cluster, service, maps),
         held(cluster, service, services),
+        held(cluster, service, std::iter::empty()),
         extras::observe(cluster, service, &desired.extras),
-        secrets(cluster, service),
     )?;
-    Ok(Observed {
+    let mut observed = Observed {
         deployments,
         services,
         config_maps,
         accounts,
+        revisions,
         extras,
-        secrets,
-    })
+        secrets: Secrets::new(),
+    };
+    observed.secrets = secrets(cluster, service, observed.named(service)).await?;
+    Ok(observed)
 }
 
 pub(crate) async fn held<K: Child>(
@@ -100,11 +113,15 @@ pub(crate) async fn held<K: Child>(
     Ok(held)
 }
 
-async fn secrets(cluster: &Cluster, service: &ApiService) -> Result<Secrets, Error> {
+async fn secrets(
+    cluster: &Cluster,
+    service: &ApiService,
+    named: BTreeSet<String>,
+) -> Result<Secrets, Error> {
     let namespace = service.namespace().unwrap_or_default();
     let mut secrets = Secrets::new();
-    for name in verdict::referenced(service) {
-        if let Some(secret) = cluster.get::<Secret>(&namespace, &name).await? {
+    for name in named {
+        if let Some(secret) = cluster.secret(&namespace, &name).await? {
             secrets.insert(name, secret);
         }
     }

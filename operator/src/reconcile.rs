@@ -1,4 +1,4 @@
-//! The story: look, judge, want, write, answer.
+//! The story: look, judge, plan, write, ask, answer.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -11,11 +11,13 @@ use tracing::{info, warn};
 use crate::api::{ApiService, ApiServiceStatus};
 use crate::apply::{self, Report};
 use crate::cluster::Cluster;
-use crate::desired::{Desired, Release, desired};
+use crate::confirm::{self, ASK_LATER, ASK_SOON};
+use crate::desired::{Release, desired};
 use crate::events::events;
 use crate::memory::{Key, Memory};
 use crate::observed::{self, Observed};
-use crate::status::{self, Evidence, READY, find};
+use crate::plan::{self, Course, Situation};
+use crate::status::{self, Evidence};
 use crate::verdict::{self, Verdict};
 use crate::{Error, hash};
 
@@ -48,7 +50,7 @@ impl Outcome {
     }
 }
 
-/// Everything is looked at again after this long.
+/// Where there is nobody to ask, everything is looked at again after this long.
 const RESYNC: Duration = Duration::from_secs(600);
 /// What is in the way is looked at again after this long: nothing tells us when a stranger's object goes.
 const OBSTACLE: Duration = Duration::from_secs(60);
@@ -60,8 +62,7 @@ const DRAINING: Duration = Duration::from_secs(1);
 /// Brings the cluster to what the `ApiService` called `key` asks for, and answers in its status.
 pub async fn reconcile(context: &Context, key: &Key, now: Timestamp) -> Result<Outcome, Error> {
     let cluster = &context.cluster;
-    // Read anew: what the watch delivered may be older than the status we wrote last.
-    let Some(service) = cluster.get::<ApiService>(&key.namespace, &key.name).await? else {
+    let Some(mut service) = cluster.get::<ApiService>(&key.namespace, &key.name).await? else {
         forget(context, key);
         return Ok(Outcome::rest());
     };
@@ -69,57 +70,98 @@ pub async fn reconcile(context: &Context, key: &Key, now: Timestamp) -> Result<O
         return Ok(Outcome::rest());
     }
     context.memory.refers(key, verdict::referenced(&service));
+    let paused = context.memory.paused(key, service.spec.paused);
+    cluster.metrics.paused(paused);
 
-    let desired = desired(&service, &context.release)?;
-    let mut observed = Box::pin(observed::observe(cluster, &service, &desired)).await?;
-    let verdicts = verdict::judge(&service, &desired, &observed.secrets, now);
-    let mut applied = context.memory.take_applied(key);
-    let report = apply::apply(
-        cluster,
-        &service,
-        &desired,
-        &verdicts,
-        &mut observed,
-        &mut applied,
-    )
-    .await;
-    context.memory.applied(key, applied);
-    let report = match report {
+    let wanted = desired(&service, &context.release)?;
+    let mut observed = Box::pin(observed::observe(cluster, &service, &wanted)).await?;
+    context.memory.refers(key, observed.named(&service));
+    let verdicts = verdict::judge(&service, &wanted, &observed.secrets, now);
+    let mut seen = context.memory.seen(key);
+    let course = plan::course(&Situation {
+        service: &service,
+        release: &context.release,
+        wanted: &wanted,
+        observed: &observed,
+        verdicts: &verdicts,
+        seen: &seen,
+        nonce: &hash::random(),
+    })?;
+    let before = service.status.clone();
+    let announced = announce(cluster, &mut service, &course).await?;
+    let report = match write(context, key, &service, &course, &verdicts, &mut observed).await {
         // It takes the ApiService along: there is nobody left to tell.
         Err(error) if error.is_of_a_leaving_namespace() => return Ok(Outcome::rest()),
         report => report?,
     };
-    refresh(
-        context, key, &service, &desired, &observed, &verdicts, &report,
-    )
-    .await?;
+    let pods = observed::pods(cluster, &service).await?;
+    let confirmations = confirm::pods(cluster, &service, &course, &pods, &mut seen, now).await?;
+    context.memory.saw(key, seen);
 
-    let mut evidence = Evidence {
+    let evidence = Evidence {
         service: &service,
-        desired: &desired,
+        course: &course,
+        desired: &course.desired,
         observed: &observed,
         verdicts: &verdicts,
         report: &report,
-        pods: &[],
+        pods: &pods,
+        confirmations: &confirmations,
         now,
     };
-    let pods = if evidence.is_settled() && was_ready(&service) {
-        Vec::new()
-    } else {
-        observed::pods(cluster, &service).await?
-    };
-    evidence.pods = &pods;
-    let answered = answer(context, &evidence).await?;
+    let answered = answer(context, before.as_ref(), &evidence).await?;
     measure(context, key, &verdicts);
-    let draining = evidence.lingering() > 0;
     Ok(Outcome {
-        changed: answered || report.wrote,
-        again: Some(again(&evidence, draining)),
+        changed: announced || answered || report.wrote,
+        again: Some(again(&evidence)),
     })
 }
 
+/// Says in the status what is about to be done.
+async fn announce(
+    cluster: &Cluster,
+    service: &mut ApiService,
+    course: &Course,
+) -> Result<bool, Error> {
+    let Some(status) = service
+        .status
+        .as_mut()
+        .filter(|status| status.plan != course.plan)
+    else {
+        return Ok(false);
+    };
+    status.plan.clone_from(&course.plan);
+    let announced = status.clone();
+    let written = cluster.apply_status(service, &announced).await;
+    written.map_err(Error::outrun)?;
+    Ok(true)
+}
+
+/// Goes the course, unless nothing may be written.
+async fn write(
+    context: &Context,
+    key: &Key,
+    service: &ApiService,
+    course: &Course,
+    verdicts: &[Verdict],
+    observed: &mut Observed,
+) -> Result<Report, Error> {
+    if service.spec.paused {
+        return Ok(Report::default());
+    }
+    let mut applied = context.memory.take_applied(key);
+    let cluster = &context.cluster;
+    let report = apply::apply(cluster, service, course, verdicts, observed, &mut applied).await;
+    context.memory.applied(key, applied);
+    report
+}
+
 /// Writes the status if it says something new, and then tells.
-async fn answer(context: &Context, evidence: &Evidence<'_>) -> Result<bool, Error> {
+async fn answer(
+    context: &Context,
+    before: Option<&ApiServiceStatus>,
+    evidence: &Evidence<'_>,
+) -> Result<bool, Error> {
     let (cluster, service) = (&context.cluster, evidence.service);
     let (old, new) = (service.status.as_ref(), status::status(evidence));
     let changed = !status::is_same(old, &new);
@@ -129,7 +171,7 @@ async fn answer(context: &Context, evidence: &Evidence<'_>) -> Result<bool, Erro
             .await
             .map_err(Error::outrun)?;
     }
-    for event in events(old, &new, evidence.report) {
+    for event in events(before, &new, evidence.report) {
         info!(
             namespace = service.namespace(),
             name = service.name_any(),
@@ -144,50 +186,19 @@ async fn answer(context: &Context, evidence: &Evidence<'_>) -> Result<bool, Erro
     Ok(changed)
 }
 
-/// Makes the kubelets of running pods look at what changed in the files they mount.
-async fn refresh(
-    context: &Context,
-    key: &Key,
-    service: &ApiService,
-    desired: &Desired,
-    observed: &Observed,
-    verdicts: &[Verdict],
-    report: &Report,
-) -> Result<(), Error> {
-    let changed = context.memory.changed_secrets(key, &observed.secrets);
-    for workload in &desired.workloads {
-        let usable = verdicts
-            .iter()
-            .all(|verdict| !workload.apis.contains(&verdict.api) || !verdict.blocks());
-        let secrets = verdict::mounted(service, workload);
-        let rotated = usable && !secrets.is_disjoint(&changed);
-        if rotated || report.reloaded.contains(&workload.name) {
-            let versions = secrets
-                .iter()
-                .filter_map(|name| observed.secrets.get(name)?.resource_version());
-            let token = hash::of(&(&workload.live.data, versions.collect::<Vec<_>>()))?;
-            apply::refresh(&context.cluster, service, workload, &token).await?;
-        }
-    }
-    Ok(())
-}
-
-fn was_ready(service: &ApiService) -> bool {
-    let status: Option<&ApiServiceStatus> = service.status.as_ref();
-    find(status, READY).is_some_and(|ready| {
-        ready.status == "True" && ready.observed_generation == service.metadata.generation
-    })
-}
-
-fn again(evidence: &Evidence<'_>, draining: bool) -> Duration {
-    let soon = if draining {
+fn again(evidence: &Evidence<'_>) -> Duration {
+    let soon = if evidence.lingering() > 0 {
         DRAINING
+    } else if evidence.is_unconfirmed() {
+        ASK_SOON
     } else if !evidence.report.obstacles.is_empty() {
         OBSTACLE
-    } else if evidence.is_settled() {
+    } else if !evidence.is_settled() {
+        UNSETTLED
+    } else if evidence.pods.is_empty() {
         jittered(RESYNC)
     } else {
-        UNSETTLED
+        jittered(ASK_LATER)
     };
     verdict::holds_for(evidence.verdicts, evidence.now).map_or(soon, |holds| holds.min(soon))
 }

@@ -7,18 +7,25 @@
 mod conditions;
 pub mod pods;
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
-pub use conditions::{AVAILABLE, READY, RECONCILING, STALLED, TLS_READY, USABLE, find};
+pub use conditions::{
+    AVAILABLE, CONFIG_ACCEPTED, DATABASE_READY, PROGRESSING, READY, RECONCILING, STALLED,
+    TLS_READY, USABLE, find,
+};
 
-use crate::api::{Api, ApiService, ApiServiceStatus, ApiState, Certificate, Workers};
+use crate::api::{Api, ApiService, ApiServiceStatus, ApiState, Certificate, Revision, Workers};
 use crate::apply::Report;
+use crate::confirm::Confirmation;
 use crate::desired::workers::workers;
 use crate::desired::{Desired, Workload};
 use crate::names;
 use crate::observed::{self, Observed};
+use crate::plan::{Course, ledger};
 use crate::rollout::Rollout;
 use crate::tls;
 use crate::verdict::Verdict;
@@ -28,7 +35,9 @@ use crate::verdict::Verdict;
 pub struct Evidence<'a> {
     /// The resource, with its former status.
     pub service: &'a ApiService,
-    /// What it asks for.
+    /// What was decided.
+    pub course: &'a Course,
+    /// What it has asked for, as far as nothing waits.
     pub desired: &'a Desired,
     /// What there is, after everything that was written.
     pub observed: &'a Observed,
@@ -36,8 +45,10 @@ pub struct Evidence<'a> {
     pub verdicts: &'a [Verdict],
     /// What was written, and what could not be.
     pub report: &'a Report,
-    /// Its pods, if they were looked at.
+    /// Its pods.
     pub pods: &'a [Pod],
+    /// What they said, by workload.
+    pub confirmations: &'a BTreeMap<String, Confirmation>,
     /// The moment all this describes.
     pub now: Timestamp,
 }
@@ -63,6 +74,41 @@ impl Evidence<'_> {
                 .is_some_and(|rollout| rollout.is_complete())
         };
         self.desired.workloads.iter().all(complete) && self.leftovers().is_empty()
+    }
+
+    /// Whether a pod has yet to say that it runs with what it should, and there is still a point in asking soon.
+    pub fn is_unconfirmed(&self) -> bool {
+        let waits = |found: &Confirmation| !found.is_settled() && !found.overdue;
+        self.confirmations.values().any(waits) || self.unseen().is_some()
+    }
+
+    /// A workload of which there are more pods than have been seen: they cannot have been asked. How many were seen, and
+    /// how many there are.
+    fn unseen(&self) -> Option<(&str, usize, usize)> {
+        self.desired.workloads.iter().find_map(|workload| {
+            let there = self.rollout(workload).filter(Rollout::is_complete)?;
+            let there = usize::try_from(there.desired).unwrap_or(0);
+            let seen = self.confirmation(workload)?.pods;
+            (0 < seen && seen < there).then_some((workload.name.as_str(), seen, there))
+        })
+    }
+
+    fn confirmation(&self, workload: &Workload) -> Option<&Confirmation> {
+        self.confirmations.get(&workload.name)
+    }
+
+    /// Whether the workload that runs these APIs stands as asked, and its pods say so.
+    fn stands(&self, apis: &str) -> bool {
+        let names = |workload: &&Workload| {
+            let names: Vec<&str> = workload.apis.iter().map(|api| api.as_str()).collect();
+            names.join(",") == apis
+        };
+        let workload = self.desired.workloads.iter().find(names);
+        workload.is_none_or(|workload| {
+            let complete = self.rollout(workload).is_some_and(|it| it.is_complete());
+            let confirmed = |found: &Confirmation| found.confirmed == found.pods;
+            complete && self.confirmation(workload).is_none_or(confirmed)
+        })
     }
 
     /// Pods that are not wanted any more and may still take connections.
@@ -125,7 +171,17 @@ pub fn status(evidence: &Evidence<'_>) -> ApiServiceStatus {
         .verdicts
         .iter()
         .filter_map(|verdict| verdict.facts.as_ref());
+    let revisions: Vec<&str> = apis
+        .iter()
+        .filter_map(|api| api.revision.as_ref())
+        .map(|revision| revision.desired.as_str())
+        .collect();
+    let revision = Some(revisions.join(",")).filter(|revision| !revision.is_empty());
+    let mut plan = evidence.course.plan.clone();
+    ledger::settle(&mut plan, |apis| evidence.stands(apis));
     ApiServiceStatus {
+        plan,
+        revision,
         observed_generation: service.metadata.generation,
         conditions: conditions::conditions(evidence),
         ready: Some(format!("{ready}/{wanted}")),
@@ -167,7 +223,14 @@ fn state(evidence: &Evidence<'_>, api: &Api) -> ApiState {
     let rollout = workload
         .and_then(|workload| evidence.rollout(workload))
         .unwrap_or_default();
-    let spec = &evidence.service.spec;
+    let service = &evidence.course.served;
+    let spec = &service.spec;
+    let served = spec
+        .apis
+        .iter()
+        .find(|served| served.name == api.name)
+        .unwrap_or(api);
+    let found = workload.and_then(|workload| evidence.confirmation(workload));
     let verdict = evidence
         .verdicts
         .iter()
@@ -175,10 +238,14 @@ fn state(evidence: &Evidence<'_>, api: &Api) -> ApiState {
     let facts = verdict.and_then(|verdict| verdict.facts.as_ref());
     ApiState {
         name: api.name.to_string(),
-        url: url(evidence.service, api),
-        port: api.listen_port(),
+        url: url(service, served),
+        port: served.listen_port(),
         workers: Workers {
             desired: workers(api, api.resources.as_ref().or(spec.resources.as_ref())),
+            effective: found.and_then(|found| {
+                let fewest = found.workers.get(api.name.as_str())?;
+                i32::try_from(*fewest).ok()
+            }),
         },
         replicas: rollout.total,
         ready_replicas: rollout.ready,
@@ -188,8 +255,27 @@ fn state(evidence: &Evidence<'_>, api: &Api) -> ApiState {
             not_after: tls::date(facts.not_after),
             serial: facts.serial.clone(),
             fingerprint: facts.fingerprint.clone(),
+            served_by: found.and_then(|found| {
+                let serving = found.serving.get(api.name.as_str()).copied();
+                found.expected.as_ref()?;
+                Some(format!("{}/{}", serving.unwrap_or(0), found.pods))
+            }),
         }),
+        revision: found.and_then(|found| revision(evidence, api, found)),
     }
+}
+
+/// What pods should run with. While nobody knows, that is what they should have run with last.
+fn revision(evidence: &Evidence<'_>, api: &Api, found: &Confirmation) -> Option<Revision> {
+    let Some(expected) = &found.expected else {
+        let mut states = evidence.service.status.as_ref()?.apis.iter();
+        let state = states.find(|state| state.name == api.name.as_str())?;
+        return state.revision.clone();
+    };
+    Some(Revision {
+        desired: expected.revision.clone(),
+        confirmed_by: format!("{}/{}", found.confirmed, found.pods),
+    })
 }
 
 fn url(service: &ApiService, api: &Api) -> Option<String> {

@@ -17,7 +17,7 @@ use kilonova_tls::Facts;
 use kube::ResourceExt;
 
 use crate::api::{ApiName, ApiService};
-use crate::desired::{Desired, Workload};
+use crate::desired::Desired;
 use crate::tls::{self, Secrets};
 
 /// What a verdict is about.
@@ -119,17 +119,6 @@ pub fn referenced(service: &ApiService) -> BTreeSet<String> {
     database
         .map(|database| database.secret_name.clone())
         .chain(certificates)
-        .collect()
-}
-
-/// Names of the Secrets the pods of a workload mount.
-pub fn mounted(service: &ApiService, workload: &Workload) -> BTreeSet<String> {
-    let apis = service.spec.apis.iter();
-    let own = apis.filter(|api| workload.apis.contains(&api.name));
-    let database = service.spec.database.iter();
-    database
-        .map(|database| database.secret_name.clone())
-        .chain(own.flat_map(tls::of_api))
         .collect()
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use kilonova_operator::api::{self, ApiService};
+use kilonova_operator::permissions::{self, Grant};
 use kube::core::cel::Validator;
 use rstest::rstest;
 use serde_json::Value;
@@ -45,6 +46,22 @@ fn the_chart_s_definition_is_the_same_and_kept() {
     assert!(!printed.contains("{{"), "helm would read a template in it");
     let template = format!("{{{{- if .Values.crds.enabled }}}}\n{printed}{{{{- end }}}}\n");
     holds("charts/kilonova/templates/crd.yaml", &template);
+}
+
+/// Each file is the rules of one role, or of what a value of the chart adds to it.
+#[rstest]
+#[case("always", &[Grant::Always])]
+#[case("refresh", &[Grant::Refresh])]
+#[case("lease", &[Grant::Lease, Grant::OwnLease])]
+fn the_chart_s_roles_grant_what_the_code_lists(#[case] file: &str, #[case] grants: &[Grant]) {
+    let lease = "{{ include \"kilonova.name\" . }}";
+    holds(
+        &format!("charts/kilonova/rules/{file}.yaml"),
+        &format!(
+            "# Generated from operator/src/permissions.rs.\n{}",
+            permissions::rules(grants, lease)
+        ),
+    );
 }
 
 #[test]

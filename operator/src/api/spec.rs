@@ -51,6 +51,7 @@ use super::{rules, schema};
     printcolumn(name = "URL", type_ = "string", json_path = ".status.url", priority = 1),
     printcolumn(name = "TLS expiry", type_ = "string", json_path = ".status.tlsExpiry", priority = 1),
     printcolumn(name = "Image", type_ = "string", json_path = ".status.image", priority = 1),
+    printcolumn(name = "Revision", type_ = "string", json_path = ".status.revision", priority = 1),
     validation = rules::name_fits(),
     validation = rules::name_is_label()
 )]
@@ -124,6 +125,29 @@ pub struct ApiServiceSpec {
     /// How often Kubernetes asks the pods how they are. A change rolls the pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probes: Option<Probes>,
+    /// When running pods may be replaced. OnSpecChange: for a change of this resource; what a new release of the
+    /// operator would change waits in status.plan until this resource changes in a way that replaces pods anyway, or
+    /// until it is approved. Automatic: at once. Manual: only when approved, with the annotation kilonova.dev/approve set
+    /// to the hash in status.plan. Creation, repair and what running pods take over never wait; the annotation
+    /// kilonova.dev/restart-at is its own approval.
+    #[serde(default)]
+    pub update_policy: UpdatePolicy,
+    /// Whether the operator leaves everything as it is. The status goes on telling what is there, and status.plan what
+    /// would be done.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// When running pods may be replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum UpdatePolicy {
+    /// Whenever they should look different.
+    Automatic,
+    /// When the resource changed so that they must.
+    #[default]
+    OnSpecChange,
+    /// When it is approved.
+    Manual,
 }
 
 /// Which pods run which APIs.

@@ -18,7 +18,9 @@ pub struct ApiServiceStatus {
     /// Ready: every API is served as asked by all its pods. Reconciling: the operator is on its way there. Stalled: it
     /// cannot get there without help. Available: every API has a pod that serves. TLSReady (only with TLS): every
     /// certificate can be served and is valid; an expired one makes it False (CertificateExpired), but is served, and
-    /// Ready stays what it is.
+    /// Ready stays what it is. ConfigAccepted: every pod has confirmed the settings it should run with.
+    /// DatabaseReady (only with a database): the pods reach it. Progressing: pods are being replaced, or take over new
+    /// settings.
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
@@ -26,6 +28,9 @@ pub struct ApiServiceStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apis: Vec<ApiState>,
+    /// What is done, waits or was done last, the newest last. Announced before it is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<PlanItem>,
     /// Ready and wanted pods of all APIs, such as 3/3.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<String>,
@@ -41,6 +46,9 @@ pub struct ApiServiceStatus {
     /// Image the pods should run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// What the pods of each API should have confirmed, such as 5cdd755187a3,0f1e2d3c4b5a.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// Pods of the first API that follows spec.replicas, for the scale subresource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
@@ -73,6 +81,9 @@ pub struct ApiState {
     /// The certificate in its Secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<Certificate>,
+    /// What its pods run with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
 }
 
 /// Numbers of worker processes.
@@ -80,6 +91,61 @@ pub struct ApiState {
 pub struct Workers {
     /// How many each pod should have.
     pub desired: i32,
+    /// How many the pod with the fewest runs, as far as the pods can be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective: Option<i32>,
+}
+
+/// The settings and Secrets pods run with, by name.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revision {
+    /// What the pods should answer on /status.
+    pub desired: String,
+    /// How many did, such as 3/3.
+    pub confirmed_by: String,
+}
+
+/// One step of a change.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanItem {
+    /// Rises with every step.
+    pub number: i64,
+    /// The API whose pods it is about; all of them with podLayout Combined.
+    pub api: String,
+    /// What changes.
+    pub what: String,
+    /// What it does to running pods.
+    pub effect: Effect,
+    /// How far it is.
+    pub state: PlanState,
+    /// Whose change it is, and what it waits for.
+    pub why: String,
+    /// What the annotation kilonova.dev/approve must hold to let this step, and no other, go ahead.
+    pub hash: String,
+}
+
+/// What a change does to running pods.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Effect {
+    /// They take it over.
+    Reload,
+    /// They are replaced.
+    Roll,
+    /// Nothing.
+    None,
+}
+
+/// How far a change is.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum PlanState {
+    /// Being done.
+    Pending,
+    /// Waiting for somebody.
+    Waiting,
+    /// Done, and confirmed.
+    Done,
 }
 
 /// The facts of a certificate.
@@ -92,4 +158,7 @@ pub struct Certificate {
     pub serial: String,
     /// SHA-256 of the certificate in hexadecimal.
     pub fingerprint: String,
+    /// How many pods serve it, such as 3/3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served_by: Option<String>,
 }

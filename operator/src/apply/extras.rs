@@ -160,7 +160,7 @@ where
         match writer.place(object).await {
             // Its definition was deleted meanwhile.
             Err(error) if error.is_absent() => {
-                writer.cluster.forget_served();
+                writer.cluster.forget_served().await;
                 missing::<T>(writer, object, field, project);
             }
             placed => {

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 
 use super::{Kept, Writer, decision};
-use crate::Error;
 use crate::desired::Desired;
-use crate::observed;
 use crate::rollout::Rollout;
+use crate::{Error, history, observed};
 
 pub(super) async fn prune(writer: &mut Writer<'_>, desired: &Desired) -> Result<(), Error> {
     let services: BTreeSet<String> = desired.services.iter().map(ResourceExt::name_any).collect();
@@ -28,11 +27,16 @@ pub(super) async fn prune(writer: &mut Writer<'_>, desired: &Desired) -> Result<
     let accounts = accounts_in_use(writer, desired);
     delete::<ServiceAccount>(writer, |account| !accounts.contains(&account.name_any())).await?;
 
+    let mut records = history::in_use(&writer.observed.deployments);
+    records.extend(writer.course.records.values().map(ResourceExt::name_any));
+    delete::<ControllerRevision>(writer, |record| !records.contains(&record.name_any())).await?;
+
     let mut maps: BTreeSet<String> = desired
         .workloads
         .iter()
         .flat_map(|workload| [workload.cold.name_any(), workload.live.name_any()])
         .collect();
+    maps.extend(history::maps(&writer.observed.revisions));
     if writer
         .observed
         .config_maps
@@ -107,7 +111,10 @@ pub(super) async fn delete<K: Kept>(
             .await
             .map_err(Error::outrun)?;
         writer.report.wrote = true;
-        writer.report.pruned.push(decision::title(&object));
+        // Old records go with every roll: nobody needs to hear of it.
+        if K::kind(&()) != ControllerRevision::kind(&()) {
+            writer.report.pruned.push(decision::title(&object));
+        }
         writer.applied.forget(&object);
         K::held(writer.observed).remove(&object.name_any());
     }

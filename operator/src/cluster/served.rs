@@ -1,10 +1,11 @@
 //! Which kinds the API server has, of those a cluster may lack.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::within;
@@ -29,22 +30,18 @@ impl Served {
 /// What was last answered, and when.
 type Answer = (Instant, Arc<Served>);
 
-/// Asks, and remembers the answer.
+/// Asks, one at a time, and remembers the answer.
 #[derive(Clone, Default)]
 pub(super) struct Discovery(Arc<Mutex<Option<Answer>>>);
 
 impl Discovery {
     /// The kinds as they were half a minute ago at most.
     pub async fn served(&self, client: &Client) -> Result<Arc<Served>, Error> {
-        let known = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((asked, served)) = known
+        let mut known = self.0.lock().await;
+        if let Some((asked, served)) = &*known
             && asked.elapsed() < FRESH
         {
-            return Ok(served);
+            return Ok(Arc::clone(served));
         }
         let mut served = Served::default();
         for (group, version) in VERSIONS {
@@ -62,13 +59,12 @@ impl Discovery {
                 .extend(names.map(|plural| (group.to_owned(), version.to_owned(), plural)));
         }
         let served = Arc::new(served);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((Instant::now(), Arc::clone(&served)));
+        *known = Some((Instant::now(), Arc::clone(&served)));
         Ok(served)
     }
 
     /// What was answered is not so any more.
-    pub fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    pub async fn forget(&self) {
+        *self.0.lock().await = None;
     }
 }

@@ -73,6 +73,18 @@ fn changed(rendered: &PodTemplateSpec, merged: &PodTemplateSpec) -> Vec<String> 
             "Deployments, Services and the operator find the pods by it",
         );
     }
+    let annotations = |template: &PodTemplateSpec| {
+        let metadata = template.metadata.clone().unwrap_or_default();
+        metadata.annotations.unwrap_or_else(|| none.clone())
+    };
+    let (before, after) = (annotations(rendered), annotations(merged));
+    for (key, value) in &before {
+        keep(
+            after.get(key) == Some(value),
+            &format!("metadata.annotations[{key}]"),
+            "the operator tells by it what the pods run with",
+        );
+    }
     let pod = |template: &PodTemplateSpec| template.spec.clone().unwrap_or_default();
     let (before, after) = (pod(rendered), pod(merged));
     keep(

@@ -35,6 +35,7 @@ pub(super) fn template(
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
+            annotations: Some([(names::SETTINGS_ANNOTATION.to_owned(), live.to_owned())].into()),
             ..ObjectMeta::default()
         }),
         spec: Some(pod(part, release, cold, live)),

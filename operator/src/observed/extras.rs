@@ -145,7 +145,7 @@ async fn optional<T: Kind>(
     match held(cluster, service, wanted).await {
         // Its definition was deleted meanwhile, and all objects with it.
         Err(error) if error.is_absent() => {
-            cluster.forget_served();
+            cluster.forget_served().await;
             Ok(Held::new())
         }
         held => held,

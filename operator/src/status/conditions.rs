@@ -21,8 +21,23 @@ pub const AVAILABLE: &str = "Available";
 pub const TLS_READY: &str = "TLSReady";
 /// Reason of [`TLS_READY`] when there is nothing to be said.
 pub const USABLE: &str = "CertificatesUsable";
+/// Every pod has confirmed the settings it should run with.
+pub const CONFIG_ACCEPTED: &str = "ConfigAccepted";
+/// The pods reach their database.
+pub const DATABASE_READY: &str = "DatabaseReady";
+/// Pods are being replaced, or take over new settings.
+pub const PROGRESSING: &str = "Progressing";
 /// The conditions the operator answers for.
-pub const OWN: &[&str] = &[READY, RECONCILING, STALLED, AVAILABLE, TLS_READY];
+pub const OWN: &[&str] = &[
+    READY,
+    RECONCILING,
+    STALLED,
+    AVAILABLE,
+    TLS_READY,
+    CONFIG_ACCEPTED,
+    DATABASE_READY,
+    PROGRESSING,
+];
 
 /// A condition of a status.
 pub fn find<'a>(status: Option<&'a ApiServiceStatus>, type_: &str) -> Option<&'a Condition> {
@@ -51,20 +66,21 @@ enum Phase {
 
 struct Finding {
     type_: &'static str,
-    holds: bool,
+    /// `None`: nobody can tell.
+    holds: Option<bool>,
     reason: String,
     message: String,
 }
 
 fn finding(
     type_: &'static str,
-    holds: bool,
+    holds: impl Into<Option<bool>>,
     reason: impl Into<String>,
     message: impl Into<String>,
 ) -> Finding {
     Finding {
         type_,
-        holds,
+        holds: holds.into(),
         reason: reason.into(),
         message: message.into(),
     }
@@ -92,11 +108,40 @@ pub(super) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
             finding(STALLED, true, reason, message),
         ],
     };
-    let findings = [ready, reconciling, stalled, available(evidence)];
-    let findings = findings.into_iter().chain(tls(evidence));
+    let progressing = progressing(&reconciling);
+    let findings = [
+        ready,
+        reconciling,
+        stalled,
+        available(evidence),
+        progressing,
+    ];
+    let findings = findings
+        .into_iter()
+        .chain(tls(evidence))
+        .chain(pods::config_accepted(evidence).map(|said| judged(CONFIG_ACCEPTED, said)))
+        .chain(pods::database(evidence).map(|said| judged(DATABASE_READY, said)));
     findings
         .map(|finding| condition(evidence, finding))
         .collect()
+}
+
+fn judged(type_: &'static str, said: pods::Said) -> Finding {
+    finding(type_, said.holds, said.reason, said.message)
+}
+
+fn progressing(reconciling: &Finding) -> Finding {
+    let moves = ["RollingOut", "Replacing", "Draining", "Confirming"];
+    if moves.contains(&reconciling.reason.as_str()) {
+        let (reason, message) = (reconciling.reason.clone(), reconciling.message.clone());
+        return finding(PROGRESSING, true, reason, message);
+    }
+    finding(
+        PROGRESSING,
+        false,
+        "Settled",
+        "no pod is being replaced or takes over settings",
+    )
 }
 
 /// The first of these that applies.
@@ -106,7 +151,14 @@ fn phase(evidence: &Evidence<'_>) -> Phase {
         reason: reason.to_owned(),
         message,
     };
-    let report = evidence.report;
+    let (report, course) = (evidence.report, evidence.course);
+    if evidence.service.spec.paused && course.unserved {
+        return Phase::Stalled {
+            reason: "Paused".to_owned(),
+            message: "spec.paused is set: nothing is done; status.plan says what would be"
+                .to_owned(),
+        };
+    }
     if let Some(obstacle) = report.obstacles.iter().find(|obstacle| obstacle.stalls) {
         return Phase::Stalled {
             reason: obstacle.reason.to_owned(),
@@ -132,8 +184,15 @@ fn phase(evidence: &Evidence<'_>) -> Phase {
     if let Some(stalled) = failed(evidence) {
         return stalled;
     }
+    if let Some(held) = &course.held {
+        return Phase::Stalled {
+            reason: "WaitingForApproval".to_owned(),
+            message: held.clone(),
+        };
+    }
     if let Some((name, rollout)) = unfinished(evidence) {
-        return match pods::trouble(evidence.pods) {
+        let trouble = pods::trouble(evidence.pods);
+        return match trouble.or_else(|| pods::failing(evidence)) {
             Some(trouble) => step("RollingOut", &trouble.reason, trouble.message),
             None => step("RollingOut", "RollingOut", progress(&name, &rollout)),
         };
@@ -148,16 +207,27 @@ fn phase(evidence: &Evidence<'_>) -> Phase {
         let message = format!("{lingering} old pods may still take connections");
         return step("Draining", "Draining", message);
     }
+    if let Some(trouble) = pods::failing(evidence) {
+        return step("Confirming", &trouble.reason, trouble.message);
+    }
+    if let Some(message) = pods::unconfirmed(evidence) {
+        return step("Confirming", "Confirming", message);
+    }
     let mut problems = evidence
         .verdicts
         .iter()
         .filter_map(|verdict| verdict.problem.as_ref());
-    match problems.next() {
-        Some(problem) => Phase::Ready {
+    let unreachable = pods::config_accepted(evidence).filter(|said| said.holds.is_none());
+    match (problems.next(), unreachable) {
+        (Some(problem), _) => Phase::Ready {
             reason: problem.reason.to_owned(),
             message: problem.message.clone(),
         },
-        None => Phase::Ready {
+        (None, Some(said)) => Phase::Ready {
+            reason: said.reason.to_owned(),
+            message: said.message,
+        },
+        (None, None) => Phase::Ready {
             reason: "Serving".to_owned(),
             message: "every API is served by all its pods".to_owned(),
         },
@@ -258,10 +328,7 @@ fn tls(evidence: &Evidence<'_>) -> Option<Finding> {
     problems.sort_by_key(|problem| !problem.blocks);
     let holds = problems.is_empty();
     problems.extend(verdicts.iter().flat_map(|verdict| &verdict.warnings));
-    let messages: Vec<&str> = problems
-        .iter()
-        .map(|problem| problem.message.as_str())
-        .collect();
+    let messages = pods::each_once(problems.iter().map(|problem| problem.message.as_str()));
     Some(match problems.first() {
         Some(first) => finding(TLS_READY, holds, first.reason, messages.join("; ")),
         None => finding(
@@ -274,7 +341,11 @@ fn tls(evidence: &Evidence<'_>) -> Option<Finding> {
 }
 
 fn condition(evidence: &Evidence<'_>, finding: Finding) -> Condition {
-    let status = if finding.holds { "True" } else { "False" };
+    let status = match finding.holds {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "Unknown",
+    };
     let old =
         find(evidence.service.status.as_ref(), finding.type_).filter(|old| old.status == status);
     // To the second, as it is stored.

@@ -2,10 +2,14 @@
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use k8s_openapi::jiff::Timestamp;
+use kilonova_config::ADMIN_PORT;
 use kube::ResourceExt;
 use serde_json::Value;
 
+use super::Evidence;
+use crate::confirm::Confirmation;
 use crate::names;
+use crate::verdict::Subject;
 
 /// Reasons a container waits for that time alone does not end.
 const TROUBLES: &[&str] = &[
@@ -27,6 +31,160 @@ pub struct Trouble {
     pub reason: String,
     /// Names the pod, and what it said last.
     pub message: String,
+}
+
+/// What a condition says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// `None`: nobody can tell.
+    pub holds: Option<bool>,
+    /// Its reason.
+    pub reason: &'static str,
+    /// Its message.
+    pub message: String,
+}
+
+/// What is wrong with a subject, each thing once: APIs often share it.
+fn judged(evidence: &Evidence<'_>, about: Subject) -> Option<Said> {
+    let own = evidence
+        .verdicts
+        .iter()
+        .filter(|verdict| verdict.about == about);
+    let problems: Vec<_> = own.filter_map(|verdict| verdict.problem.as_ref()).collect();
+    let messages = each_once(problems.iter().map(|problem| problem.message.as_str()));
+    problems.first().map(|first| Said {
+        holds: Some(false),
+        reason: first.reason,
+        message: messages.join("; "),
+    })
+}
+
+/// Without what was said before.
+pub fn each_once<'a>(messages: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut said = Vec::new();
+    for message in messages {
+        if !said.contains(&message) {
+            said.push(message);
+        }
+    }
+    said
+}
+
+/// Whether the settings can be rendered, and every pod has confirmed what it should run with. Nothing is said before there
+/// are pods to ask.
+pub fn config_accepted(evidence: &Evidence<'_>) -> Option<Said> {
+    let refused = judged(evidence, Subject::Settings);
+    if refused.is_some() {
+        return refused;
+    }
+    let all = || evidence.confirmations.values();
+    if all().all(|found| found.pods == 0) {
+        return None;
+    }
+    let said = |holds, reason, message| {
+        Some(Said {
+            holds,
+            reason,
+            message,
+        })
+    };
+    let outdated: Vec<&str> = named(all().flat_map(|found| &found.outdated));
+    if let Some(refused) = all().find_map(|found| found.refused.clone()) {
+        return said(Some(false), "ReloadRefused", refused);
+    }
+    if !outdated.is_empty() {
+        let message = format!("not yet confirmed by pod {}", outdated.join(", "));
+        return said(Some(false), "Confirming", message);
+    }
+    let unreachable: Vec<&str> = named(all().flat_map(|found| &found.unreachable));
+    if !unreachable.is_empty() {
+        let message = format!(
+            "pod {} cannot be asked on port {ADMIN_PORT}: nobody knows what it runs with; let the operator reach it",
+            unreachable.join(", ")
+        );
+        return said(None, "StatusUnreachable", message);
+    }
+    if all().any(|found| found.pods > 0 && found.expected.is_none()) {
+        let message = "a Secret the pods need cannot be used: TLSReady and DatabaseReady say which";
+        return said(None, "WaitingForSecret", message.to_owned());
+    }
+    let message = "every pod runs with the settings and Secrets of now";
+    said(Some(true), "Confirmed", message.to_owned())
+}
+
+/// Whether the database's Secret can be used and the pods reach the database, when they have one.
+pub fn database(evidence: &Evidence<'_>) -> Option<Said> {
+    let unusable = judged(evidence, Subject::Database);
+    if unusable.is_some() {
+        return unusable;
+    }
+    let found = || evidence.confirmations.values();
+    let has = |found: &Confirmation| {
+        found.database.is_some() || found.expected.as_ref().is_some_and(|it| it.database)
+    };
+    if !found().any(has) {
+        return None;
+    }
+    let seen: Vec<_> = found()
+        .filter_map(|found| found.database.as_ref())
+        .collect();
+    let unreachable = seen.iter().find(|database| !database.reachable);
+    let (holds, reason, message) = match unreachable {
+        Some(database) => {
+            let error = database.error.clone().unwrap_or_default();
+            let message = format!("a pod does not reach the database: {error}");
+            (Some(false), "DatabaseUnreachable", message)
+        }
+        None if seen.is_empty() => {
+            let message = "no pod has said yet whether it reaches the database";
+            (None, "StatusUnreachable", message.to_owned())
+        }
+        None => {
+            let message = "every pod that was asked reaches the database";
+            (Some(true), "Reachable", message.to_owned())
+        }
+    };
+    Some(Said {
+        holds,
+        reason,
+        message,
+    })
+}
+
+/// Why the workers of a pod do not stay alive.
+pub fn failing(evidence: &Evidence<'_>) -> Option<Trouble> {
+    let mut all = evidence.confirmations.values();
+    let message = all.find_map(|found| found.failing.clone())?;
+    Some(Trouble {
+        reason: "WorkersFailing".to_owned(),
+        message,
+    })
+}
+
+/// What pods have yet to say.
+pub fn unconfirmed(evidence: &Evidence<'_>) -> Option<String> {
+    if let Some((name, seen, there)) = evidence.unseen() {
+        return Some(format!(
+            "Deployment {name}: {seen} of {there} pods are known to the operator yet"
+        ));
+    }
+    let mut all = evidence.confirmations.iter();
+    let (name, found) = all.find(|(_, found)| !found.is_settled())?;
+    let late = named(found.outdated.iter().chain(&found.unreachable));
+    Some(format!(
+        "Deployment {name}: {} of {} pods have confirmed what they should run with; missing: {}",
+        found.confirmed,
+        found.pods,
+        late.join(", ")
+    ))
+}
+
+/// In order, and not more than a message bears.
+fn named<'a>(pods: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = pods.map(String::as_str).collect();
+    names.sort_unstable();
+    names.truncate(5);
+    names
 }
 
 /// The first pod, by name, that has a trouble of its own. Nothing in it changes with every attempt.

@@ -2,25 +2,28 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{BOTH, NOW, World, pod, time};
+use crate::world::{BOTH, NOW, World, time};
 
 #[tokio::test]
 async fn first_everything_is_created_and_then_nothing_is_written() {
     let world = World::with(BOTH);
     assert!(world.reconcile().await.changed);
     let cold = &world.server.names("configmaps");
+    let records = &world.server.names("controllerrevisions");
     assert_eq!(
         world.server.writes(),
         [
             "patch serviceaccounts nova-osapi-compute".to_owned(),
             format!("patch configmaps {}", cold[2]),
             format!("patch configmaps {}", cold[3]),
+            format!("patch controllerrevisions {}", records[1]),
             "patch deployments nova-osapi-compute".to_owned(),
             "patch deployments nova-osapi-compute".to_owned(),
             "patch deployments nova-osapi-compute".to_owned(),
             "patch serviceaccounts nova-metadata".to_owned(),
             format!("patch configmaps {}", cold[0]),
             format!("patch configmaps {}", cold[1]),
+            format!("patch controllerrevisions {}", records[0]),
             "patch deployments nova-metadata".to_owned(),
             "patch deployments nova-metadata".to_owned(),
             "patch deployments nova-metadata".to_owned(),
@@ -129,33 +132,6 @@ async fn a_foreign_object_made_in_between_is_left_alone_too() {
         Some(held)
     );
     assert_eq!(world.server.names("deployments"), ["nova-osapi-compute"]);
-}
-
-#[tokio::test]
-async fn a_hot_change_writes_the_live_settings_and_touches_the_pods() {
-    let world = World::with(BOTH);
-    world.settle().await;
-    world
-        .server
-        .put("pods", pod("running", "osapi-compute", None));
-    world.server.put("pods", pod("other", "metadata", None));
-    let live = world
-        .server
-        .names("configmaps")
-        .into_iter()
-        .find(|name| name.starts_with("nova-osapi") && name.ends_with("-live"));
-    world.spec(&BOTH.replace("workers: 2", "workers: 4"));
-    world.reconcile().await;
-    assert_eq!(
-        world.server.writes(),
-        [
-            format!("patch configmaps {}", live.unwrap()),
-            "patch pods running".to_owned(),
-            "patch novaapiservices/status nova".to_owned(),
-            "create events".to_owned(),
-        ]
-    );
-    assert_eq!(world.status()["workers"], "4,1");
 }
 
 #[tokio::test]

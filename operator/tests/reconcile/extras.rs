@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use crate::operator::Operator;
 use crate::world::World;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 const SCALED: &str = "{replicas: 2, database: {secretName: db}, resources: {requests: {cpu: 1}}, \
                       autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilizationPercentage: 70}, \
@@ -148,6 +151,73 @@ async fn a_pod_template_that_cannot_be_keeps_what_runs_and_is_told() {
         "False PodTemplateInvalid: spec.podTemplate: spec.terminationGracePeriodSeconds may not be changed: it follows \
          from drainDelaySeconds and gracefulShutdownTimeoutSeconds"
     );
+    assert!(
+        world
+            .condition("ConfigAccepted")
+            .starts_with("False PodTemplateInvalid: spec.podTemplate: ")
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_is_asked_for_while_the_roll_waits_for_its_secret() {
+    let world = World::with("{apis: [{name: metadata}]}");
+    world.server.install("cert-manager.io/v1", "certificates");
+    world.settle().await;
+    let before = world.server.get("deployments", "nova-metadata").unwrap();
+    world.spec(
+        "{apis: [{name: metadata, tls: {secretName: issued, certificate: {issuerRef: {name: ca}}}}]}",
+    );
+    world.settle().await;
+    let asked = world.server.get("certificates", "nova-metadata").unwrap();
+    assert_eq!(asked["spec"]["secretName"], "issued");
+    let waits = world.server.get("deployments", "nova-metadata").unwrap();
+    assert_eq!(waits["spec"], before["spec"]);
+    world.certificate("issued");
+    world.settle().await;
+    assert_eq!(world.server.names("certificates"), ["nova-metadata"]);
+    assert!(world.condition("Ready").starts_with("True "));
+}
+
+#[tokio::test]
+async fn a_database_that_is_shared_is_complained_of_once() {
+    let world = World::with(
+        "{database: {secretName: db}, apis: [{name: osapi_compute}, {name: metadata}]}",
+    );
+    world.settle().await;
+    let said = world.condition("DatabaseReady");
+    assert!(
+        said.starts_with("False SecretNotFound: Secret cloud/db "),
+        "{said}"
+    );
+    assert_eq!(said.matches("cloud/db").count(), 1, "{said}");
+    assert!(world.server.names("deployments").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_that_come_and_go_are_watched_while_they_are_there() {
+    let (version, kind) = ("monitoring.coreos.com/v1", "podmonitors");
+    let world = World::with("{apis: [{name: metadata, monitor: {podMonitor: true}}]}");
+    let operator = Operator::start(&world.server);
+    for _ in 0..2 {
+        operator.quiet(MINUTE).await;
+        world.bring_up();
+        operator.quiet(2 * MINUTE).await;
+        assert!(
+            world.condition("Stalled").starts_with("True KindMissing"),
+            "{}",
+            world.condition("Stalled")
+        );
+        world.server.install(version, kind);
+        operator.quiet(2 * MINUTE).await;
+        assert!(world.condition("Ready").starts_with("True "));
+        // Soon: nothing but the watch tells of it.
+        world.server.remove(kind, "nova-metadata");
+        operator.quiet(Duration::from_secs(5)).await;
+        assert_eq!(world.server.names(kind), ["nova-metadata"]);
+        world.server.uninstall(version, kind);
+        operator.quiet(15 * MINUTE).await;
+    }
+    operator.stop().await;
 }
 
 #[tokio::test]

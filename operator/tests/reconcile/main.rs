@@ -4,8 +4,15 @@
 
 mod answers;
 mod apiserver;
+mod changes;
 mod children;
 mod extras;
+mod lease;
+mod operator;
 mod permissions;
+mod pods;
+mod policies;
+mod scale;
 mod secrets;
+mod trouble;
 mod world;

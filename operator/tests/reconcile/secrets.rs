@@ -1,6 +1,6 @@
 //! What Secrets do: what waits, what is touched, what is told.
 
-use crate::world::{DAY, NOW, TLS, World, issue, pod};
+use crate::world::{DAY, NOW, TLS, World, issue};
 
 #[tokio::test]
 async fn each_transition_is_told_once() {
@@ -34,6 +34,7 @@ async fn each_transition_is_told_once() {
             "Normal Ready",
             "Warning CertificateExpired",
             "Normal CertificateChanged",
+            "Normal CertificateServed",
             "Normal TLSReady",
         ]
     );
@@ -163,26 +164,4 @@ async fn an_expired_certificate_is_served_loudly() {
             .writes()
             .contains(&"patch deployments nova-osapi-compute".to_owned())
     );
-}
-
-#[tokio::test]
-async fn a_rotated_certificate_touches_the_pods_and_nothing_else() {
-    let world = World::with(TLS);
-    world.certificate("api-tls");
-    world.settle().await;
-    world
-        .server
-        .put("pods", pod("running", "osapi-compute", None));
-    world.certificate("api-tls");
-    world.reconcile().await;
-    let writes = world.server.writes();
-    assert_eq!(
-        writes,
-        [
-            "patch pods running",
-            "patch novaapiservices/status nova",
-            "create events"
-        ]
-    );
-    assert!(!world.reconcile().await.changed);
 }

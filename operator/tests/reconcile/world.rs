@@ -8,6 +8,7 @@ use kilonova_operator::desired::Release;
 use kilonova_operator::memory::{Key, Memory};
 use kilonova_operator::metrics::Metrics;
 use kilonova_operator::reconcile::{Context, Outcome, reconcile};
+use kube::Client;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
@@ -54,9 +55,32 @@ impl World {
         world
     }
 
+    /// A cluster that holds the same, with an operator that remembers nothing.
+    pub fn fork(&self) -> Self {
+        let server = self.server.fork();
+        Self {
+            context: context(&server),
+            server,
+            now: self.now,
+        }
+    }
+
     /// The operator is started anew, and remembers nothing.
     pub fn restart(&mut self) {
         self.context = context(&self.server);
+    }
+
+    /// Another release of the operator takes over.
+    pub fn upgrade(&mut self, server_image: &str) {
+        self.restart();
+        server_image.clone_into(&mut self.context.release.server_image);
+    }
+
+    /// The user annotates the resource.
+    pub fn annotate(&self, key: &str, value: &str) {
+        self.server.change("novaapiservices", "nova", |service| {
+            service["metadata"]["annotations"][key] = value.into();
+        });
     }
 
     pub async fn try_reconcile(&self) -> Result<Outcome, Error> {
@@ -64,12 +88,8 @@ impl World {
             namespace: "cloud".to_owned(),
             name: "nova".to_owned(),
         };
-        Box::pin(reconcile(
-            &self.context,
-            &key,
-            Timestamp::from_second(self.now).unwrap(),
-        ))
-        .await
+        let now = Timestamp::from_second(self.now).unwrap();
+        Box::pin(reconcile(&self.context, &key, now)).await
     }
 
     pub async fn reconcile(&self) -> Outcome {
@@ -88,24 +108,9 @@ impl World {
         panic!("it does not settle: {:?}", self.server.writes());
     }
 
-    /// Every Deployment gets all its pods, as its controller would see to; says whether one had not.
+    /// See [`bring_up`].
     pub fn bring_up(&self) -> bool {
-        let mut late = false;
-        for name in self.server.names("deployments") {
-            let before = self.server.get("deployments", &name).unwrap();
-            let pods = before["spec"]["replicas"].clone();
-            let status = json!({
-                "observedGeneration": before["metadata"]["generation"], "replicas": pods, "updatedReplicas": pods,
-                "readyReplicas": pods, "availableReplicas": pods,
-            });
-            if before["status"] != status {
-                self.server.change("deployments", &name, |deployment| {
-                    deployment["status"] = status;
-                });
-                late = true;
-            }
-        }
-        late
+        bring_up(&self.server)
     }
 
     /// The user writes another spec.
@@ -163,8 +168,33 @@ impl World {
 }
 
 fn context(server: &ApiServer) -> Context {
+    context_of(server.client(), Metrics::new().unwrap())
+}
+
+/// Every Deployment gets all its pods; says whether one had not.
+pub fn bring_up(server: &ApiServer) -> bool {
+    let mut late = false;
+    for name in server.names("deployments") {
+        let before = server.get("deployments", &name).unwrap();
+        let pods = before["spec"]["replicas"].clone();
+        let status = json!({
+            "observedGeneration": before["metadata"]["generation"], "replicas": pods, "updatedReplicas": pods,
+            "readyReplicas": pods, "availableReplicas": pods,
+        });
+        if before["status"] != status {
+            server.change("deployments", &name, |deployment| {
+                deployment["status"] = status;
+            });
+            late = true;
+        }
+    }
+    late
+}
+
+/// What a reconcile needs.
+pub fn context_of(client: Client, metrics: Metrics) -> Context {
     Context {
-        cluster: Cluster::new(server.client(), Metrics::new().unwrap()),
+        cluster: Cluster::new(client, metrics),
         release: Release {
             server_image: "kilonova/server:test".to_owned(),
             namespace: "kilonova-system".to_owned(),
