@@ -21,6 +21,8 @@ pub struct Format {
     parts: Option<Vec<Part>>,
     /// Whether a line says something of the request's `User-Agent`.
     pub user_agent: bool,
+    /// Whether a line says something of the answer's microversion.
+    pub microversion: bool,
 }
 
 /// What there is to say of a request.
@@ -58,11 +60,15 @@ impl Format {
     /// Understands a format.
     pub fn of(settings: &AccessLog) -> Result<Self, FormatError> {
         let parts = settings.parts()?;
-        let user_agent = parts.as_ref().is_none_or(|parts| {
-            let named = |part: &Part| matches!(part, Part::Value(Value::UserAgent, _));
-            parts.iter().any(named)
-        });
-        Ok(Self { parts, user_agent })
+        let says = |wanted: Value| {
+            let named = |part: &Part| matches!(part, Part::Value(value, _) if *value == wanted);
+            parts.as_ref().is_none_or(|parts| parts.iter().any(named))
+        };
+        Ok(Self {
+            user_agent: says(Value::UserAgent),
+            microversion: says(Value::Microversion),
+            parts,
+        })
     }
 
     /// Whether lines are JSON.

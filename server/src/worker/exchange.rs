@@ -281,7 +281,8 @@ impl Exchange {
         self.status = response.status();
         let header = |name: &HeaderName| response.headers().get(name).cloned();
         self.request_id = header(&REQUEST_ID);
-        self.microversion = header(&MICROVERSION);
+        let said = self.connection.current.access_log.microversion;
+        self.microversion = said.then(|| header(&MICROVERSION)).flatten();
     }
 
     /// Bytes of the answer's body went on their way.
