@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Everything but [`cluster`], [`apply`], [`observed`] and [`confirm::ask`] is a pure function; those do all input and
-//! output. Around it stand [`controller`] (when), [`lease`] (whether) and [`permissions`] (what at most).
+//! output. Around them stand [`controller`] (when), [`lease`] (whether) and [`permissions`] (what at most).
 
 pub mod api;
 pub mod apply;
