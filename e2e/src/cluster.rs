@@ -58,12 +58,18 @@ impl Cluster {
         });
     }
 
-    /// What the operator's pod answers under `/metrics`.
-    pub fn operator_metrics(&self) -> String {
+    /// The operator's pods that are not about to go.
+    pub fn operators(&self) -> Vec<Pod> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), "kilonova-system");
         let selector = ListParams::default().labels("app.kubernetes.io/name=kilonova-operator");
-        let pods = self.wait(pods.list(&selector)).unwrap();
-        let ip = pods.items[0].status.clone().unwrap().pod_ip.unwrap();
+        let mut pods = self.wait(pods.list(&selector)).unwrap().items;
+        pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
+        pods
+    }
+
+    /// What the operator's pod answers under `/metrics`.
+    pub fn operator_metrics(&self) -> String {
+        let ip = self.operators()[0].status.clone().unwrap().pod_ip.unwrap();
         let answer = client::get(format!("{ip}:8080").parse().unwrap(), "/metrics");
         String::from_utf8(answer.body).unwrap()
     }

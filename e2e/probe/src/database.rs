@@ -1,4 +1,5 @@
-//! A PostgreSQL or MariaDB server of a test's own, on loopback and in a directory of its own.
+//! A PostgreSQL or MariaDB server of a test's own, on loopback unless another address is asked for, and in a directory of
+//! its own.
 //!
 //! ```text
 //! test ──(lines on a pipe)──► guardian (a shell in a session of its own) ──► server
@@ -12,7 +13,7 @@ mod mariadb;
 mod postgres;
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -43,7 +44,7 @@ pub enum Kind {
 pub struct Database {
     kind: Kind,
     directory: PathBuf,
-    port: u16,
+    address: SocketAddrV4,
     authority: Authority,
     guardian: Mutex<Guardian>,
 }
@@ -66,6 +67,11 @@ struct Program {
 impl Database {
     /// Starts one and waits until it answers.
     pub fn start(kind: Kind) -> Self {
+        Self::start_on(kind, Ipv4Addr::LOCALHOST)
+    }
+
+    /// Starts one on an address of this machine that others reach as well, and waits until it answers.
+    pub fn start_on(kind: Kind, ip: Ipv4Addr) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("kilonova-database-")
             .tempdir()
@@ -82,10 +88,11 @@ impl Database {
             fs::Permissions::from_mode(0o600),
         )
         .unwrap();
+        fs::write(directory.join("hba"), postgres::HBA).unwrap();
         hand_over(&directory);
 
-        let port = free_port();
-        let program = Program::of(kind, &directory, port);
+        let address = free(ip);
+        let program = Program::of(kind, &directory, address);
         let guardian = Guardian::start(
             &directory,
             [program.stop, program.end],
@@ -95,7 +102,7 @@ impl Database {
         let database = Self {
             kind,
             directory,
-            port,
+            address,
             authority,
             guardian: Mutex::new(guardian),
         };
@@ -110,9 +117,9 @@ impl Database {
         self.kind
     }
 
-    /// Where it listens on 127.0.0.1.
+    /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// Who signed its certificate, which is for `localhost` and 127.0.0.1.
@@ -141,8 +148,8 @@ impl Database {
             Kind::Postgres => "postgresql",
             Kind::Mariadb => "mysql+pymysql",
         };
-        let port = self.port;
-        format!("{scheme}://{USER}:{ENCODED_PASSWORD}@127.0.0.1:{port}/{name}")
+        let address = self.address;
+        format!("{scheme}://{USER}:{ENCODED_PASSWORD}@{address}/{name}")
     }
 
     /// Runs a statement as the administrator and gives its rows, a line each, columns parted by tabs.
@@ -215,7 +222,7 @@ impl Database {
     }
 
     fn program(&self) -> Program {
-        Program::of(self.kind, &self.directory, self.port)
+        Program::of(self.kind, &self.directory, self.address)
     }
 
     fn client(&self, database: &str, statement: &str) -> Command {
@@ -238,10 +245,10 @@ impl Database {
 }
 
 impl Program {
-    fn of(kind: Kind, directory: &Path, port: u16) -> Self {
+    fn of(kind: Kind, directory: &Path, address: SocketAddrV4) -> Self {
         match kind {
-            Kind::Postgres => postgres::program(directory, port),
-            Kind::Mariadb => mariadb::program(directory, port),
+            Kind::Postgres => postgres::program(directory, address),
+            Kind::Mariadb => mariadb::program(directory, address),
         }
     }
 }
@@ -278,9 +285,9 @@ fn hand_over(directory: &Path) {
     chown(directory, Some(user), Some(group)).unwrap();
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+fn free(ip: Ipv4Addr) -> SocketAddrV4 {
+    let listener = TcpListener::bind((ip, 0)).unwrap();
+    SocketAddrV4::new(ip, listener.local_addr().unwrap().port())
 }
 
 /// The arguments of a command line, of which none holds white space.

@@ -10,14 +10,6 @@ use kube::ResourceExt;
 
 const MINE: &str = "app.kubernetes.io/instance=nova";
 
-fn uids(namespace: &Namespace<'_>) -> Vec<Option<String>> {
-    namespace
-        .pods()
-        .into_iter()
-        .map(|pod| pod.metadata.uid)
-        .collect()
-}
-
 fn wait_names<K: Kind>(namespace: &Namespace<'_>, names: &[&str]) {
     let what = format!("{} {names:?}", K::kind(&()));
     wait_within(PATIENCE, &what, || {
@@ -31,7 +23,7 @@ fn another_port_means_other_pods_and_the_service_follows() {
     let namespace = cluster.namespace("port");
     namespace.apply("apis: [{name: osapi_compute}]");
     namespace.wait_ready();
-    let before = uids(&namespace);
+    let before = namespace.uids();
     namespace.apply("apis: [{name: osapi_compute, port: 80}]");
     namespace.wait_ready();
     assert_eq!(namespace.address("nova-osapi-compute").port(), 80);
@@ -39,11 +31,8 @@ fn another_port_means_other_pods_and_the_service_follows() {
         client::get(namespace.address("nova-osapi-compute"), "/").status,
         200
     );
-    let after = uids(&namespace);
-    assert!(
-        after.iter().all(|uid| !before.contains(uid)),
-        "{before:?} {after:?}"
-    );
+    let after = namespace.uids();
+    assert!(after.is_disjoint(&before), "{before:?} {after:?}");
     wait_within(PATIENCE, "the old pods to go", || {
         (namespace.list::<Pod>(MINE).len() == 1).then_some(())
     });
@@ -55,24 +44,26 @@ fn hot_settings_reach_running_pods() {
     let namespace = cluster.namespace("hot");
     namespace.apply("apis: [{name: osapi_compute, workers: 1}]");
     namespace.wait_ready();
-    let before = uids(&namespace);
+    let before = namespace.uids();
     namespace.apply("apis: [{name: osapi_compute, workers: 3}]");
     let pod = namespace.pods().remove(0);
     wait_within(PATIENCE, "three workers", || {
         let workers = namespace.pod_status(&pod)?.apis.remove(0).workers;
         (workers.len() == 3).then_some(())
     });
-    assert_eq!(uids(&namespace), before);
+    assert_eq!(namespace.uids(), before);
 }
 
 #[test]
 fn the_number_of_pods_follows_and_is_scaled() {
     let cluster = Cluster::connect();
     let namespace = cluster.namespace("replicas");
-    namespace.apply("{replicas: 2, apis: [{name: osapi_compute}]}");
+    namespace.database();
+    namespace
+        .apply("{database: {secretName: nova-db}, replicas: 2, apis: [{name: osapi_compute}]}");
     namespace.wait_ready();
     assert_eq!(namespace.pods().len(), 2);
-    let before = uids(&namespace);
+    let before = namespace.uids();
     let scaled =
         kilonova_e2e::cluster::kubectl(&["-n", "replicas", "scale", "napi/nova", "--replicas=1"]);
     assert!(scaled.status.success(), "{scaled:?}");
@@ -81,7 +72,7 @@ fn the_number_of_pods_follows_and_is_scaled() {
     });
     namespace.wait_ready();
     assert!(
-        before.contains(&uids(&namespace)[0]),
+        namespace.uids().is_subset(&before),
         "scaling restarts nothing"
     );
 }
@@ -112,14 +103,17 @@ fn deleted_children_come_back() {
 fn an_api_that_is_removed_takes_its_children_along() {
     let cluster = Cluster::connect();
     let namespace = cluster.namespace("removed-api");
-    namespace.apply("apis: [{name: osapi_compute}, {name: metadata}]");
+    namespace.database();
+    namespace.apply(
+        "{database: {secretName: nova-db}, apis: [{name: osapi_compute}, {name: metadata}]}",
+    );
     namespace.wait_ready();
     wait_names::<Service>(&namespace, &["nova-metadata", "nova-osapi-compute"]);
     assert_eq!(
         client::get(namespace.address("nova-metadata"), "/").status,
         200
     );
-    namespace.apply("apis: [{name: osapi_compute}]");
+    namespace.apply("{database: {secretName: nova-db}, apis: [{name: osapi_compute}]}");
     wait_names::<Deployment>(&namespace, &["nova-osapi-compute"]);
     wait_names::<Service>(&namespace, &["nova-osapi-compute"]);
     wait_within(PATIENCE, "its ConfigMaps to go", || {
@@ -135,7 +129,10 @@ fn an_api_that_is_removed_takes_its_children_along() {
 fn a_deleted_resource_leaves_nothing() {
     let cluster = Cluster::connect();
     let namespace = cluster.namespace("deleted");
-    namespace.apply("apis: [{name: osapi_compute}, {name: metadata}]");
+    namespace.database();
+    namespace.apply(
+        "{database: {secretName: nova-db}, apis: [{name: osapi_compute}, {name: metadata}]}",
+    );
     namespace.wait_ready();
     assert_eq!(namespace.nova().metadata.finalizers, None);
     namespace.delete::<ApiService>("nova");
@@ -160,17 +157,21 @@ fn both_layouts_serve_and_one_follows_the_other() {
             );
         }
     };
-    namespace.apply(
-        "{podLayout: Combined, apis: [{name: osapi_compute, workers: 2}, {name: metadata}]}",
-    );
+    namespace.database();
+    let apply = |layout: &str| {
+        namespace.apply(&format!(
+            "{{podLayout: {layout}, database: {{secretName: nova-db}},
+              apis: [{{name: osapi_compute, workers: 2}}, {{name: metadata}}]}}"
+        ));
+    };
+    apply("Combined");
     namespace.wait_ready();
     wait_names::<Deployment>(&namespace, &["nova-api"]);
     answers();
     let pod = namespace.pods().remove(0);
     assert_eq!(namespace.pod_status(&pod).unwrap().apis.len(), 2);
 
-    namespace
-        .apply("{podLayout: PerApi, apis: [{name: osapi_compute, workers: 2}, {name: metadata}]}");
+    apply("PerApi");
     namespace.wait_ready();
     wait_names::<Deployment>(&namespace, &["nova-metadata", "nova-osapi-compute"]);
     answers();

@@ -1,12 +1,16 @@
 //! PostgreSQL as Debian packages it.
 
 use std::fs;
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 
 use super::{PASSWORD, Program, USER, words};
 
-pub(super) fn program(directory: &Path, port: u16) -> Program {
-    let at = directory.display();
+/// Who is let in: the administrator through the socket, and whoever reaches it with a password.
+pub(super) const HBA: &str = "local all all trust\nhost all all 0.0.0.0/0 md5\n";
+
+pub(super) fn program(directory: &Path, address: SocketAddrV4) -> Program {
+    let (at, ip, port) = (directory.display(), address.ip(), address.port());
     let programs = programs();
     let initdb = programs.join("initdb");
     let postgres = programs.join("postgres");
@@ -17,7 +21,7 @@ pub(super) fn program(directory: &Path, port: u16) -> Program {
             initdb.display()
         )),
         serve: words(&format!(
-            "{} -D {at}/data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={at} -c fsync=off -c max_connections=200 -c ssl=on -c ssl_cert_file={at}/server.pem -c ssl_key_file={at}/server.key",
+            "{} -D {at}/data -p {port} -c listen_addresses={ip} -c hba_file={at}/hba -c unix_socket_directories={at} -c fsync=off -c max_connections=200 -c ssl=on -c ssl_cert_file={at}/server.pem -c ssl_key_file={at}/server.key",
             postgres.display()
         )),
         stop: "INT",
