@@ -23,14 +23,14 @@ test: ## All tests at reduced figures: unit, the real program on loopback, and a
 	cargo test --locked --workspace --exclude kilonova-e2e
 	$(CLUSTER) test
 	$(MAKE) images
-	FULL= e2e/in-cluster e2e/behaviour
+	FULL= NODES=2 e2e/in-cluster e2e/behaviour
 
 ##@ More
 
 stop: ## Take down what `make run` started
 	$(CLUSTER) down $(NAME)
 
-test-full: ## The contract's figures, by part: make test-full PART=server|cluster
+test-full: ## The contract's figures, by part: make test-full PART=server|cluster|operator
 	e2e/full $(PART)
 
 bench-server: ## What the server costs: beside a bare hyper server and, once nova-lab is there, the real nova

@@ -8,12 +8,12 @@ use std::process::{Command, Output, Stdio};
 
 use k8s_openapi::api::core::v1::{self as core, Pod};
 use kilonova_probe::{client, wait_within};
-use kube::api::ListParams;
-use kube::{Api, Client};
+use kube::api::{DeleteParams, ListParams};
+use kube::{Api, Client, ResourceExt};
 use tokio::runtime::Runtime;
 
 use crate::Namespace;
-use crate::namespace::PATIENCE;
+use crate::namespace::{Kind, PATIENCE};
 
 /// A connection to the cluster.
 pub struct Cluster {
@@ -65,6 +65,23 @@ impl Cluster {
         let mut pods = self.wait(pods.list(&selector)).unwrap().items;
         pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
         pods
+    }
+
+    /// Removes one of the operator's pods, within its own grace period or another one.
+    pub fn delete_operator(&self, pod: &Pod, grace: Option<u32>) {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), "kilonova-system");
+        let parameters = DeleteParams {
+            grace_period_seconds: grace,
+            ..DeleteParams::default()
+        };
+        self.wait(pods.delete(&pod.name_any(), &parameters))
+            .unwrap();
+    }
+
+    /// An object of any namespace, if it is there.
+    pub fn get<K: Kind>(&self, namespace: &str, name: &str) -> Option<K> {
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        self.wait(api.get_opt(name)).unwrap()
     }
 
     /// What the operator's pod answers under `/metrics`.

@@ -53,6 +53,11 @@ pub fn of_pod(pod: &Pod) -> Vec<Process> {
 
 /// Ends a process at once, as `kill -9` in its pod would.
 pub fn kill(process: &Process) {
+    signal(process, Signal::KILL);
+}
+
+/// Sends a signal to a process.
+pub fn signal(process: &Process, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(process.outside).unwrap()).unwrap();
-    kill_process(pid, Signal::KILL).unwrap();
+    kill_process(pid, signal).unwrap();
 }

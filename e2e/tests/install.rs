@@ -1,13 +1,15 @@
-//! `kubectl apply` of the generated manifest does what the chart does.
+//! The other ways to install: `kubectl apply` of the generated manifest, and the chart for one namespace alone.
 
 #![cfg(test)]
 
 use std::env;
 use std::fs;
+use std::process::Command;
 
 use kilonova_e2e::Cluster;
-use kilonova_e2e::cluster::{apply, kubectl};
-use kilonova_probe::client;
+use kilonova_e2e::cluster::{apply, helm, kubectl};
+use kilonova_e2e::namespace::PATIENCE;
+use kilonova_probe::{client, wait_within};
 
 #[test]
 fn one_manifest_installs_everything() {
@@ -48,4 +50,65 @@ fn one_manifest_installs_everything() {
         client::get(namespace.address("nova-metadata"), "/").status,
         200
     );
+    drop(namespace);
+    let removed = kubectl(&["delete", "--ignore-not-found", "-f", path, "--wait"]);
+    assert!(removed.status.success(), "{removed:?}");
+    alone(&cluster);
+}
+
+/// The chart's objects of the whole cluster, but the CRD.
+fn of_the_whole_cluster() -> String {
+    let kinds = "clusterroles,clusterrolebindings";
+    let found = kubectl(&[
+        "get",
+        kinds,
+        "-l",
+        "app.kubernetes.io/name=kilonova-operator",
+        "-o",
+        "name",
+    ]);
+    let others = kubectl(&["get", kinds, "-o", "name"]);
+    let others = String::from_utf8(others.stdout).unwrap();
+    let named = others.lines().filter(|name| name.contains("kilonova"));
+    String::from_utf8(found.stdout).unwrap() + &named.collect::<Vec<_>>().join("\n")
+}
+
+/// With `watchNamespace` there is nothing of the whole cluster but the CRD, and other namespaces are let alone.
+fn alone(cluster: &Cluster) {
+    let (own, other) = (cluster.namespace("alone"), cluster.namespace("not-alone"));
+    let installed = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/install"))
+        .args(["--set", "watchNamespace=alone"])
+        .output()
+        .unwrap();
+    assert!(installed.status.success(), "{installed:?}");
+    assert_eq!(of_the_whole_cluster(), "");
+    for namespace in [&own, &other] {
+        namespace.apply("apis: [{name: metadata, tls: {secretName: metadata-tls}}]");
+    }
+    own.wait_condition("TLSReady", "False", Some("SecretNotFound"));
+    let authority = kilonova_probe::Authority::new();
+    let issued = authority.issue(&[&own.host("nova-metadata")], (2020, 2099));
+    own.secret(
+        "metadata-tls",
+        &[("tls.crt", &issued.certificate), ("tls.key", &issued.key)],
+    );
+    own.wait_ready();
+    let refused = wait_within(PATIENCE, "its log", || {
+        let log = kubectl(&["-n", "kilonova-system", "logs", "deployment/kilonova"]);
+        let log = String::from_utf8(log.stdout).ok()?;
+        log.contains("watching").then_some(log)
+    });
+    assert!(!refused.to_lowercase().contains("forbidden"), "{refused}");
+    assert!(
+        other.nova().status.is_none(),
+        "another namespace is let alone"
+    );
+    let removed = helm(&[
+        "uninstall",
+        "kilonova",
+        "--namespace",
+        "kilonova-system",
+        "--wait",
+    ]);
+    assert!(removed.status.success(), "{removed:?}");
 }

@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod changes;
+mod deadline;
+mod effects;
 mod foreign;
 mod refused;
 mod secrets;
