@@ -67,14 +67,10 @@ impl Cluster {
         pods
     }
 
-    /// Removes one of the operator's pods, within its own grace period or another one.
-    pub fn delete_operator(&self, pod: &Pod, grace: Option<u32>) {
+    /// Removes one of the operator's pods, which may say goodbye.
+    pub fn delete_operator(&self, pod: &Pod) {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), "kilonova-system");
-        let parameters = DeleteParams {
-            grace_period_seconds: grace,
-            ..DeleteParams::default()
-        };
-        self.wait(pods.delete(&pod.name_any(), &parameters))
+        self.wait(pods.delete(&pod.name_any(), &DeleteParams::default()))
             .unwrap();
     }
 

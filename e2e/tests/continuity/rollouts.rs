@@ -71,6 +71,7 @@ fn rolling_updates_lose_no_request_and_ready_is_never_early() {
         AtomicUsize::new(0),
     );
     let rounds = if full() { 20 } else { 3 };
+    let mut pauses = Chance::new();
     thread::scope(|scope| {
         let watcher = scope.spawn(|| {
             let mut chance = Chance::new();
@@ -86,6 +87,7 @@ fn rolling_updates_lose_no_request_and_ready_is_never_early() {
             namespace.apply(&spec(round));
             namespace.wait_ready();
             assert!(namespace.uids().is_disjoint(&before), "round {round}");
+            pauses.pass(Duration::from_secs(1));
         }
         over.store(true, Ordering::Relaxed);
         watcher.join().unwrap();
