@@ -85,7 +85,7 @@ impl Load {
     pub fn start(target: &Target) -> Self {
         let (stop, requests) = (Arc::default(), Arc::default());
         let clients = (0..CLIENTS).map(|client| {
-            let (target, kept) = (target.clone(), client % 2 == 0);
+            let (target, kept) = (target.clone(), client.is_multiple_of(2));
             let (stop, requests) = (Arc::clone(&stop), Arc::clone(&requests));
             thread::spawn(move || ask_until(&target, kept, &stop, &requests))
         });

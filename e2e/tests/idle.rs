@@ -29,7 +29,7 @@ fn converge(cluster: &Cluster) -> Vec<Namespace<'_>> {
     let issued = Authority::new().issue(&["nova.test"], (2020, 2099));
     let start = |number: usize| {
         let namespace = cluster.namespace(&format!("idle-{number}"));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             namespace.apply(BOTH);
         } else {
             namespace.secret(

@@ -1,4 +1,4 @@
-//! What a change of the resource does to the pods of a live ApiService, and that the plan says so. Every field's effect is
+//! What a change of the resource does to the pods of a live `ApiService`, and that the plan says so. Every field's effect is
 //! in the operator's own table; here are some of each kind.
 
 use std::collections::BTreeSet;
