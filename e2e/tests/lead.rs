@@ -79,6 +79,9 @@ fn the_other_one_takes_over() {
         let (pod, _) = leader(&cluster);
         let began = Instant::now();
         cluster.delete_operator(&pod);
+        wait_within(PATIENCE, "another leader", || {
+            (holder(&cluster)? != pod.name_any()).then_some(())
+        });
         let took = served_after(&namespace, began, 2);
         println!("leader stopped → the other one acts: {took:.1?}");
         assert!(took <= Duration::from_secs(5), "{took:?}");
