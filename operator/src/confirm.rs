@@ -76,6 +76,8 @@ pub struct Confirmation {
     pub refresh: BTreeSet<String>,
     /// Whether an outdated pod had time enough.
     pub overdue: bool,
+    /// Whether that was found just now: what follows from it is decided in the next round.
+    pub became_overdue: bool,
     /// Whether the time to wait for pods that cannot be asked is over.
     pub given_up: bool,
     /// Why a pod does not take over its files.
@@ -261,6 +263,7 @@ pub fn judge(
         }
     }
     found.overdue = late;
+    found.became_overdue = late && !watch.overdue;
     watch.overdue = late;
     let in_time = now.as_second() - watch.since.as_second() < deadline;
     found.given_up = !in_time;

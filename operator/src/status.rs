@@ -78,7 +78,8 @@ impl Evidence<'_> {
 
     /// Whether a pod has yet to say that it runs with what it should, and there is still a point in asking soon.
     pub fn is_unconfirmed(&self) -> bool {
-        let waits = |found: &Confirmation| !found.is_settled() && !found.overdue;
+        let waits =
+            |found: &Confirmation| !found.is_settled() && (!found.overdue || found.became_overdue);
         self.confirmations.values().any(waits) || self.unseen().is_some()
     }
 

@@ -55,10 +55,9 @@ fn a_pod_whose_secret_is_stuck_is_replaced() {
         "Secret written → the pod that cannot read it is replaced: {:.0?}",
         began.elapsed()
     );
-    assert!(
-        began.elapsed() > Duration::from_secs(60),
-        "not before its deadline"
-    );
+    // 90 seconds, and what it takes to notice and to act.
+    let took = began.elapsed().as_secs();
+    assert!((85..120).contains(&took), "{took} s");
     namespace.wait_ready();
     let shown = handshake(&namespace, &authority, None).unwrap();
     assert_eq!(shown.certificate(), renewed.der());

@@ -98,9 +98,11 @@ fn only_a_pod_that_answered_is_ever_overdue(
     if slow {
         pods.seen.slow("a");
     }
-    let found = pods.judge("new", vec![said], now);
-    assert_eq!(found.overdue, expected);
+    let found = pods.judge("new", vec![said.clone()], now);
+    assert_eq!((found.overdue, found.became_overdue), (expected, expected));
     assert_eq!(pods.seen.overdue("a").is_some(), expected);
+    let found = pods.judge("new", vec![said], now);
+    assert_eq!((found.overdue, found.became_overdue), (expected, false));
 }
 
 #[test]
