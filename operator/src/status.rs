@@ -172,11 +172,13 @@ pub fn status(evidence: &Evidence<'_>) -> ApiServiceStatus {
         .verdicts
         .iter()
         .filter_map(|verdict| verdict.facts.as_ref());
-    let revisions: Vec<&str> = apis
+    let mut revisions: Vec<&str> = apis
         .iter()
         .filter_map(|api| api.revision.as_ref())
         .map(|revision| revision.desired.as_str())
         .collect();
+    // Of a pod that runs all APIs there is only one.
+    revisions.dedup();
     let revision = Some(revisions.join(",")).filter(|revision| !revision.is_empty());
     let mut plan = evidence.course.plan.clone();
     ledger::settle(&mut plan, |apis| evidence.stands(apis));
