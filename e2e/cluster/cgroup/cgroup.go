@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"kilonova.dev/cluster/wait"
 )
 
 // Hierarchy is one mounted tree of cgroups.
@@ -174,19 +176,16 @@ func Remains(hierarchies []Hierarchy, path string) []string {
 // Remove removes path and all below, whose processes must have ended. The kernel lets go of the dead a moment after they are gone,
 // hence the patience.
 func Remove(hierarchies []Hierarchy, path string, patience time.Duration) error {
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		var last error
+	err := wait.For(patience, 20*time.Millisecond, func() (last, _ error) {
 		for _, dir := range Remains(hierarchies, path) {
 			if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				last = err
 			}
 		}
-		if last == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("removing the cgroups of %s: %w", path, last)
-		}
+		return last, nil
+	})
+	if err != nil {
+		return fmt.Errorf("removing the cgroups of %s: %w", path, err)
 	}
 	for _, h := range hierarchies {
 		// Shared with other clusters: goes with the last.

@@ -13,6 +13,7 @@ import (
 	"kilonova.dev/cluster/layout"
 	"kilonova.dev/cluster/node"
 	"kilonova.dev/cluster/plan"
+	"kilonova.dev/cluster/wait"
 )
 
 // boot starts node i and gives it its network. Only then is it recorded: a node that is recorded and alive is whole.
@@ -111,7 +112,7 @@ func (u *upping) run(components []plan.Component) error {
 		left = append(left, w)
 	}
 	began := time.Now()
-	for ; len(left) > 0; time.Sleep(pulse) {
+	return wait.For(patience, pulse, func() (missing, err error) {
 		var still []*waiting
 		for _, w := range left {
 			if w.answer = u.client.healthy(w.Component); w.answer == nil {
@@ -120,20 +121,19 @@ func (u *upping) run(components []plan.Component) error {
 			still = append(still, w)
 			switch {
 			case w.ended != nil && closed(w.ended):
-				return fmt.Errorf("%s ended at once; the end of %s:\n%s", w.Name, logFile(u.Cluster, w.Component), lastLines(u.Cluster, w.Component))
+				return nil, fmt.Errorf("%s ended at once; the end of %s:\n%s", w.Name, logFile(u.Cluster, w.Component), lastLines(u.Cluster, w.Component))
 			case w.ended == nil && time.Since(began) > hung:
 				u.say("%s runs but does not answer (%v): starting it again", w.Name, w.answer)
 				if err := u.restart(w); err != nil {
-					return err
+					return nil, err
 				}
-			case time.Since(began) > patience:
-				return fmt.Errorf("%s does not answer: %w; its log is %s", w.Name, w.answer, logFile(u.Cluster, w.Component))
 			}
+			missing = fmt.Errorf("%s does not answer: %w; its log is %s", w.Name, w.answer, logFile(u.Cluster, w.Component))
 		}
 		left = still
 		u.sayWaiting(left)
-	}
-	return nil
+		return missing, nil
+	})
 }
 
 func (u *upping) start(w *waiting) (err error) {

@@ -15,6 +15,7 @@ import (
 	"kilonova.dev/cluster/layout"
 	"kilonova.dev/cluster/node"
 	"kilonova.dev/cluster/plan"
+	"kilonova.dev/cluster/wait"
 )
 
 // upping is one run of Up.
@@ -134,18 +135,17 @@ func (u *upping) converge() error {
 	if err := u.run(plan.Rest(u.Cluster)); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(pulse) {
-		err := u.client.ready(nodeNames(u.Cluster))
-		if err == nil {
-			return nil
+	err := wait.For(patience, pulse, func() (missing, _ error) {
+		missing = u.client.ready(nodeNames(u.Cluster))
+		if missing != nil && time.Since(u.said) > sayEvery {
+			u.say("waiting: %v", missing)
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("cluster %s: %w; logs are in %s", u.Name, err, u.Path("log"))
-		}
-		if time.Since(u.said) > sayEvery {
-			u.say("waiting: %v", err)
-		}
+		return missing, nil
+	})
+	if err != nil {
+		return fmt.Errorf("cluster %s: %w; logs are in %s", u.Name, err, u.Path("log"))
 	}
+	return nil
 }
 
 // furnish gives the API server and the container runtimes of a new cluster what the rest needs of them. That it was done is
